@@ -1,0 +1,10 @@
+//! The words: plain values without I/O, without a clock, without any other module.
+//!
+//! World: all of them.
+
+pub mod level;
+pub mod name;
+pub mod peer_id;
+pub mod stream;
+pub mod strip;
+pub mod time;

@@ -1,0 +1,4 @@
+//! Disk: what a profile keeps. Knows nothing of `audio` or `net`.
+
+pub mod identity;
+pub mod index;
