@@ -149,6 +149,14 @@ impl Decoder {
         }
     }
 
+    /// Forgets what came before: the stream starts again.
+    pub fn reset(&mut self) {
+        if let Some(decoder) = &mut self.opus {
+            // Only fails on a decoder that does not exist.
+            let _ = decoder.reset_state();
+        }
+    }
+
     /// Invents one missing frame of an Opus stream from what came before; false for PCM, which has
     /// its own concealment (`audio::conceal`).
     ///

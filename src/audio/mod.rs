@@ -12,6 +12,7 @@ pub mod limiter;
 pub mod meter;
 pub mod mixer;
 pub mod playout;
+pub mod playout_stats;
 pub mod priority;
 pub mod rate;
 pub mod rt;

@@ -15,6 +15,9 @@ pub const FRAME_SAMPLES_MAX: usize = 480;
 /// The longest PCM frame, in samples per channel: two stereo frames of 16 bits fit one packet.
 pub const PCM_FRAME_SAMPLES_MAX: u16 = 128;
 
+/// The shortest PCM frame, in samples per channel: 1500 packets a second are enough for any network.
+pub const PCM_FRAME_SAMPLES_MIN: u16 = 32;
+
 /// How the samples of a frame are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -41,7 +44,7 @@ pub struct StreamFormat {
 pub enum FormatError {
     /// One channel or two.
     Channels(u8),
-    /// Opus frames are 120, 240 or 480 samples; PCM frames are 8 to 128.
+    /// Opus frames are 120, 240 or 480 samples; PCM frames are 32 to 128.
     Frame(u16),
     /// Opus takes 16 to 510 kbit/s, and at most [`FRAME_BYTES_MAX`] bytes a frame.
     Bitrate(u16),
@@ -51,7 +54,7 @@ impl fmt::Display for FormatError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Channels(n) => write!(f, "{n} channels; a stream has 1 or 2"),
-            Self::Frame(n) => write!(f, "a frame of {n} samples; Opus takes 120, 240 or 480, PCM 8 to 128"),
+            Self::Frame(n) => write!(f, "a frame of {n} samples; Opus takes 120, 240 or 480, PCM 32 to 128"),
             Self::Bitrate(n) => write!(f, "{n} kbit/s; Opus takes 16 to 510"),
         }
     }
@@ -79,7 +82,10 @@ impl StreamFormat {
     /// # Errors
     /// [`FormatError`] for what one packet does not hold.
     pub const fn pcm(codec: Codec, channels: u8, frame_samples: u16) -> Result<Self, FormatError> {
-        if matches!(codec, Codec::Opus) || frame_samples < 8 || frame_samples > PCM_FRAME_SAMPLES_MAX {
+        if matches!(codec, Codec::Opus)
+            || frame_samples < PCM_FRAME_SAMPLES_MIN
+            || frame_samples > PCM_FRAME_SAMPLES_MAX
+        {
             return Err(FormatError::Frame(frame_samples));
         }
         Self { codec, channels, frame_samples, bitrate_kbps: 0 }.checked()

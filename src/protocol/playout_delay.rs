@@ -32,6 +32,14 @@ const LATE_SHARE: f32 = 0.005;
 /// Bins that may be late while the histogram is young, once it has this many.
 const YOUNG_BINS: usize = 50;
 
+/// Bins in a row that must all have been late for it to be the link and not a freeze: 60 ms. The
+/// delay then rises at once, whatever share of bins may be late.
+const STREAK: usize = 3;
+
+/// Samples by which the least of the worst requirements creeps up each bin, so that a link that became
+/// longer is believed: 0.1 sample a second, slower than two clocks slide past each other.
+const CREEP: f32 = 0.002;
+
 /// Samples added to what was required: what two clocks creep before the next decision.
 const MARGIN: f32 = 6.0;
 
@@ -55,6 +63,12 @@ pub struct PlayoutDelay {
     bin: u64,
     worst: Option<f32>,
     target: f32,
+    /// The smallest requirement of a run of late bins, and how long the run is.
+    late_run: (f32, usize),
+    /// The smallest of the bins' requirements, creeping up by [`CREEP`].
+    least: f32,
+    /// Samples of a callback's block if the two clocks drift, else 0.
+    slide: f32,
     falling: bool,
 }
 
@@ -77,6 +91,9 @@ impl PlayoutDelay {
             bin: 0,
             worst: None,
             target: 0.0,
+            late_run: (0.0, 0),
+            least: f32::MAX,
+            slide: 0.0,
             falling: false,
         }
     }
@@ -88,7 +105,18 @@ impl PlayoutDelay {
         self.next = 0;
         self.worst = None;
         self.target = 0.0;
+        self.late_run = (0.0, 0);
+        self.least = f32::MAX;
+        self.slide = 0.0;
         self.falling = false;
+    }
+
+    /// Whether the sender's clock and ours drift, and the `block` our callback plays at a time.
+    ///
+    /// Two clocks that drift slide past each other: what a frame requires creeps down by a block and
+    /// then jumps up by one, or the other way round. The jump is covered before it comes.
+    pub const fn set_slide(&mut self, drifting: bool, block: usize) {
+        self.slide = if drifting { block as f32 } else { 0.0 };
     }
 
     /// Changes how the delay is chosen; heard within a second.
@@ -118,7 +146,15 @@ impl PlayoutDelay {
         self.bins[self.next] = cell;
         self.histogram[usize::from(cell)] += 1;
         self.next = (self.next + 1) % BINS;
-        self.target = self.quantile();
+        let quantile = self.quantile();
+        self.late_run = match self.late_run {
+            _ if worst <= quantile => (0.0, 0),
+            (_, 0) => (worst, 1),
+            (least, count) => (least.min(worst), count + 1),
+        };
+        self.least = worst.min(self.least + CREEP);
+        let (least, count) = self.late_run;
+        self.target = if count >= STREAK { quantile.max(least) } else { quantile };
     }
 
     /// The delay that all but the allowed bins would have needed.
@@ -149,7 +185,10 @@ impl PlayoutDelay {
     #[must_use]
     pub fn target(&self, held: f32) -> f32 {
         match self.mode {
-            DelayMode::Auto { bias } => self.target + MARGIN * (1.0 + bias.clamp(-1.0, 1.0).max(0.0) * 16.0),
+            DelayMode::Auto { bias } => {
+                let slid = if self.slide > 0.0 { self.least + self.slide } else { self.target };
+                self.target.max(slid) + MARGIN * (1.0 + bias.clamp(-1.0, 1.0).max(0.0) * 16.0)
+            }
             DelayMode::Fixed { ms } => ms_to_samples(f64::from(ms.clamp(0.0, 500.0))) as f32 - held,
         }
     }
@@ -209,6 +248,16 @@ mod tests {
         // Every five seconds three frames come 4 ms late, as on the bench this was measured on.
         feed(&mut delay, 0, 60, |n| if n % 3_750 > 3_740 { 64.0 + 192.0 } else { 64.0 });
         assert!(delay.target(0.0) < 80.0, "{delay:?}");
+    }
+
+    #[test]
+    fn a_link_that_became_longer_is_followed_within_a_tenth_of_a_second() {
+        let mut delay = PlayoutDelay::new(DelayMode::default());
+        feed(&mut delay, 0, 30, |_| 64.0);
+        for n in 30 * 750..30 * 750 + 75 {
+            delay.observe(n * 64, 128.0);
+        }
+        assert!(delay.target(0.0) >= 128.0, "{delay:?}");
     }
 
     #[test]
