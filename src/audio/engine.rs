@@ -1,1 +1,451 @@
-//! To be written.
+//! Everything behind the two callbacks, as the peer holds it: orders in, events and readings out.
+//!
+//! World: worker and async. [`Engine::new`] also makes the halves that live in the callbacks.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use rtrb::{Consumer, Producer, RingBuffer};
+
+use super::capture::{CaptureOrder, CaptureSide};
+use super::codec::{CodecError, Stereo};
+use super::encoder::{CAPTURE_RING, EncoderThread, EncoderWake};
+use super::howl::{HowlEvent, HowlGuard};
+use super::limiter::{Limiter, LimiterReader, Limiting};
+use super::meter::{Level, Meter, MeterReader};
+use super::mixer::{BLOCK_MAX, Fader, Strip};
+use super::playout::Playout;
+use super::playout_stats::{PlayoutReading, PlayoutStats};
+use super::priority::{Raised, Role};
+use super::render::{Garbage, Remote, RenderOrder, RenderSide};
+use super::rt::CardTime;
+use crate::domain::level::Gain;
+use crate::domain::peer_id::PeerId;
+use crate::domain::stream::StreamFormat;
+use crate::domain::strip::{DelayMode, StripSettings};
+use crate::protocol::frame::{FrameSink, ReceivedFrame};
+
+/// Remote peers heard at once. More are refused by [`Engine::add_remote`].
+pub const REMOTES_MAX: usize = 16;
+
+/// Orders that may wait for a callback. When it is full (the card stands still) the order is refused
+/// and the caller told; a panic is never refused, it replaces the wait.
+const ORDERS: usize = 128;
+
+/// Events that may wait for the engine's owner; a lost one is a lost word, not a lost cut.
+const EVENTS: usize = 32;
+
+/// Own samples that may wait for the monitor.
+const MONITOR_RING: usize = 4_096;
+
+/// Samples a tap may hold before its reader comes: 2 s. When it is full samples are dropped whole
+/// blocks at a time, and counted.
+const TAP_RING: usize = 96_000;
+
+/// What the callbacks say.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum RtEvent {
+    OwnHowl(HowlEvent),
+    RemoteHowl { slot: usize, howl: HowlEvent },
+}
+
+/// What the engine's owner is told.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum EngineEvent {
+    /// A sustained howl was cut: of our own microphone (`None`) or of a peer.
+    HowlCut {
+        /// Whose sound is silent now.
+        peer: Option<PeerId>,
+        /// What was heard.
+        howl: HowlEvent,
+    },
+}
+
+/// What may be changed while it runs.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum EngineCommand {
+    /// Nobody hears us.
+    SetMicMuted(bool),
+    /// How loud we hear ourselves, dry.
+    SetMonitorGain(Gain),
+    /// Silence both ways at the next block, by a 5 ms ramp; and back as it was.
+    SetPanic(bool),
+    /// One peer's line in the mixer.
+    SetStrip {
+        /// Whose.
+        peer: PeerId,
+        /// The whole line.
+        strip: StripSettings,
+    },
+    /// Everything we hear.
+    SetMasterGain(Gain),
+    /// How one peer's playout delay is chosen.
+    SetDelay {
+        /// Whose.
+        peer: PeerId,
+        /// How.
+        delay: DelayMode,
+    },
+    /// Undoes the cut of a howl: of our own microphone (`None`) or of a peer.
+    ReleaseHowl(Option<PeerId>),
+    /// 440 Hz at -20 dBFS to our own ears.
+    SetTestTone(bool),
+}
+
+/// Why an order was not taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum EngineError {
+    /// No such peer is heard.
+    #[error("that peer is not heard")]
+    UnknownPeer,
+    /// [`REMOTES_MAX`] are heard already.
+    #[error("{REMOTES_MAX} peers are heard already")]
+    Full,
+    /// The sound card has not asked for sound for long enough to fill the queue.
+    #[error("the sound card stands still")]
+    Stalled,
+}
+
+/// Own and master level.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Levels {
+    /// What our card captures, before any mute.
+    pub capture: Level,
+    /// What we hear, after everything.
+    pub master: Level,
+    /// What the limiter does.
+    pub limiting: Limiting,
+    /// Captured samples that the encoder did not take in time.
+    pub capture_lost: u64,
+}
+
+/// A copy of a stream for a file: written in the callback, read by a worker.
+#[derive(Debug)]
+pub struct Tap {
+    samples: Producer<Stereo>,
+    first_at_us: Arc<AtomicU64>,
+    dropped: Arc<AtomicU64>,
+}
+
+/// The reading end of a [`Tap`].
+#[derive(Debug)]
+pub struct TapReader {
+    /// The samples, in order.
+    pub samples: Consumer<Stereo>,
+    first_at_us: Arc<AtomicU64>,
+    dropped: Arc<AtomicU64>,
+}
+
+impl Tap {
+    fn pair() -> (Self, TapReader) {
+        let (samples, reader) = RingBuffer::new(TAP_RING);
+        let first_at_us = Arc::new(AtomicU64::new(u64::MAX));
+        let dropped = Arc::new(AtomicU64::new(0));
+        let tap = Self { samples, first_at_us: Arc::clone(&first_at_us), dropped: Arc::clone(&dropped) };
+        (tap, TapReader { samples: reader, first_at_us, dropped })
+    }
+
+    /// Copies a block whose callback was at `at`.
+    pub(super) fn write(&mut self, block: &[Stereo], at: CardTime) {
+        if self.first_at_us.load(Ordering::Relaxed) == u64::MAX {
+            self.first_at_us.store(at.0.as_micros() as u64, Ordering::Relaxed);
+        }
+        if self.samples.push_entire_slice(block).is_err() {
+            self.dropped.fetch_add(block.len() as u64, Ordering::Relaxed);
+        }
+    }
+}
+
+impl TapReader {
+    /// When the first sample was, in µs of the card's clock; `None` before it.
+    #[must_use]
+    pub fn first_at_us(&self) -> Option<u64> {
+        Some(self.first_at_us.load(Ordering::Relaxed)).filter(|at| *at != u64::MAX)
+    }
+
+    /// Samples that found the ring full.
+    #[must_use]
+    pub fn dropped(&self) -> u64 {
+        self.dropped.load(Ordering::Relaxed)
+    }
+}
+
+/// One remote peer as the engine's owner knows it.
+#[derive(Debug)]
+struct RemoteHandle {
+    peer: PeerId,
+    stats: PlayoutStats,
+    meter: MeterReader,
+    strip: StripSettings,
+}
+
+/// The sound, from the peer's side.
+#[derive(Debug)]
+pub struct Engine {
+    to_capture: Producer<CaptureOrder>,
+    to_render: Producer<RenderOrder>,
+    capture_events: Consumer<RtEvent>,
+    render_events: Consumer<RtEvent>,
+    capture_garbage: Consumer<Tap>,
+    render_garbage: Consumer<Garbage>,
+    remotes: [Option<RemoteHandle>; REMOTES_MAX],
+    capture_meter: MeterReader,
+    master_meter: MeterReader,
+    limiter: LimiterReader,
+    capture_lost: Arc<AtomicU64>,
+    encoder: EncoderThread,
+}
+
+impl Engine {
+    /// The engine and its two halves, which the card's callbacks own. Starts the encoder thread.
+    ///
+    /// `raised`: told once, from the encoder thread, whether it got its priority.
+    ///
+    /// # Errors
+    /// The system's, if it gives no thread.
+    pub fn new(raised: impl FnOnce(Raised) + Send + 'static) -> io::Result<(Self, CaptureSide, RenderSide)> {
+        let (to_capture, capture_orders) = RingBuffer::new(ORDERS);
+        let (to_render, render_orders) = RingBuffer::new(ORDERS);
+        let (capture_tx, capture_events) = RingBuffer::new(EVENTS);
+        let (render_tx, render_events) = RingBuffer::new(EVENTS);
+        let (capture_trash, capture_garbage) = RingBuffer::new(ORDERS);
+        let (render_trash, render_garbage) = RingBuffer::new(ORDERS * 2);
+        let (to_encoder, captured) = RingBuffer::new(CAPTURE_RING);
+        let (to_monitor, from_capture) = RingBuffer::new(MONITOR_RING);
+        let wake = EncoderWake::default();
+        let capture_lost = Arc::new(AtomicU64::new(0));
+        let lost = Arc::clone(&capture_lost);
+        let encoder = EncoderThread::start(
+            captured,
+            move || lost.load(Ordering::Relaxed),
+            &wake,
+            move || raised(Raised::try_now(Role::Codec)),
+        )?;
+        let (capture_meter, master_meter, limiter) = (Meter::for_capture(), Meter::new(), Limiter::new());
+        let engine = Self {
+            to_capture,
+            to_render,
+            capture_events,
+            render_events,
+            capture_garbage,
+            render_garbage,
+            remotes: [const { None }; REMOTES_MAX],
+            capture_meter: capture_meter.reader(),
+            master_meter: master_meter.reader(),
+            limiter: limiter.reader(),
+            capture_lost: Arc::clone(&capture_lost),
+            encoder,
+        };
+        let capture = CaptureSide {
+            orders: capture_orders,
+            events: capture_tx,
+            garbage: capture_trash,
+            to_encoder,
+            wake,
+            to_monitor,
+            meter: capture_meter,
+            mic: Fader::new(Gain::UNITY),
+            panic: Fader::new(Gain::UNITY),
+            guard: HowlGuard::new(),
+            cut: Fader::new(Gain::UNITY),
+            tap: None,
+            lost: capture_lost,
+            block: Box::new([[0.0; 2]; BLOCK_MAX]),
+        };
+        let render = RenderSide {
+            orders: render_orders,
+            events: render_tx,
+            garbage: render_trash,
+            remotes: [const { None }; REMOTES_MAX],
+            from_capture,
+            monitor: Fader::new(Gain::ZERO),
+            master: Fader::new(Gain::UNITY),
+            panic: Fader::new(Gain::UNITY),
+            limiter,
+            meter: master_meter,
+            test_tone: Fader::new(Gain::ZERO),
+            test_phase: 0.0,
+            sum: Box::new([[0.0; 2]; BLOCK_MAX]),
+            one: Box::new([[0.0; 2]; BLOCK_MAX]),
+        };
+        Ok((engine, capture, render))
+    }
+
+    /// Where encoded frames go; once.
+    pub fn set_sink(&self, sink: Box<dyn FrameSink>) {
+        self.encoder.set_sink(sink);
+    }
+
+    /// Begins a stream of this form, or another one.
+    pub fn set_format(&self, format: StreamFormat) {
+        self.encoder.set_format(format);
+    }
+
+    /// Hears one more peer; one who is heard already begins anew.
+    ///
+    /// # Errors
+    /// [`AddError`] if it cannot be heard.
+    pub fn add_remote(
+        &mut self,
+        peer: PeerId,
+        format: StreamFormat,
+        frames: Consumer<ReceivedFrame>,
+        strip: StripSettings,
+        delay: DelayMode,
+    ) -> Result<(), AddError> {
+        self.take_out_garbage();
+        let slot = self
+            .slot(peer)
+            .or_else(|| self.remotes.iter().position(Option::is_none))
+            .ok_or(AddError::Engine(EngineError::Full))?;
+        let (playout, stats) = Playout::new(format, frames, delay)?;
+        let meter = Meter::new();
+        let handle = RemoteHandle { peer, stats, meter: meter.reader(), strip };
+        let remote = Box::new(Remote {
+            playout,
+            meter,
+            guard: HowlGuard::new(),
+            cut: Fader::new(Gain::UNITY),
+            strip: Strip::new(strip),
+            tap: None,
+        });
+        self.render(RenderOrder::Add { slot, remote }).map_err(AddError::Engine)?;
+        self.remotes[slot] = Some(handle);
+        Ok(())
+    }
+
+    /// Hears a peer no more; nothing if it was not heard.
+    ///
+    /// # Errors
+    /// [`EngineError::Stalled`]: try again.
+    pub fn remove_remote(&mut self, peer: PeerId) -> Result<(), EngineError> {
+        self.take_out_garbage();
+        let Some(slot) = self.slot(peer) else { return Ok(()) };
+        self.render(RenderOrder::Remove { slot })?;
+        self.remotes[slot] = None;
+        Ok(())
+    }
+
+    /// Changes something; heard at the next block.
+    ///
+    /// # Errors
+    /// [`EngineError`]: nothing was changed.
+    pub fn command(&mut self, command: EngineCommand) -> Result<(), EngineError> {
+        match command {
+            EngineCommand::SetMicMuted(muted) => {
+                self.capture(CaptureOrder::Mic(if muted { Gain::ZERO } else { Gain::UNITY }))
+            }
+            EngineCommand::SetMonitorGain(gain) => self.render(RenderOrder::Monitor(gain)),
+            EngineCommand::SetPanic(on) => {
+                let sent = self.capture(CaptureOrder::Panic(on));
+                self.render(RenderOrder::Panic(on)).and(sent)
+            }
+            EngineCommand::SetStrip { peer, strip } => {
+                let slot = self.known(peer)?;
+                self.render(RenderOrder::Strip { slot, strip })?;
+                if let Some(remote) = &mut self.remotes[slot] {
+                    remote.strip = strip;
+                }
+                Ok(())
+            }
+            EngineCommand::SetMasterGain(gain) => self.render(RenderOrder::Master(gain)),
+            EngineCommand::SetDelay { peer, delay } => {
+                let slot = self.known(peer)?;
+                self.render(RenderOrder::Delay { slot, delay })
+            }
+            EngineCommand::ReleaseHowl(None) => self.capture(CaptureOrder::ReleaseHowl),
+            EngineCommand::ReleaseHowl(Some(peer)) => {
+                let slot = self.known(peer)?;
+                self.render(RenderOrder::ReleaseHowl { slot })
+            }
+            EngineCommand::SetTestTone(on) => self.render(RenderOrder::TestTone(on)),
+        }
+    }
+
+    /// A copy of what we send, from the next block on.
+    ///
+    /// # Errors
+    /// [`EngineError::Stalled`].
+    pub fn tap_capture(&mut self) -> Result<TapReader, EngineError> {
+        self.take_out_garbage();
+        let (tap, reader) = Tap::pair();
+        self.capture(CaptureOrder::Tap(tap))?;
+        Ok(reader)
+    }
+
+    /// A copy of one peer as heard, before their strip, from the next block on.
+    ///
+    /// # Errors
+    /// [`EngineError`].
+    pub fn tap_remote(&mut self, peer: PeerId) -> Result<TapReader, EngineError> {
+        self.take_out_garbage();
+        let slot = self.known(peer)?;
+        let (tap, reader) = Tap::pair();
+        self.render(RenderOrder::Tap { slot, tap })?;
+        Ok(reader)
+    }
+
+    /// The next thing that happened, if any; also frees what the callbacks gave back.
+    pub fn poll_event(&mut self) -> Option<EngineEvent> {
+        self.take_out_garbage();
+        let event = self.capture_events.pop().or_else(|_| self.render_events.pop()).ok()?;
+        Some(match event {
+            RtEvent::OwnHowl(howl) => EngineEvent::HowlCut { peer: None, howl },
+            RtEvent::RemoteHowl { slot, howl } => {
+                let peer = self.remotes[slot].as_ref().map(|remote| remote.peer);
+                EngineEvent::HowlCut { peer, howl }
+            }
+        })
+    }
+
+    /// Own and master level since the last reading.
+    #[must_use]
+    pub fn levels(&self) -> Levels {
+        Levels {
+            capture: self.capture_meter.read(),
+            master: self.master_meter.read(),
+            limiting: self.limiter.read(),
+            capture_lost: self.capture_lost.load(Ordering::Relaxed),
+        }
+    }
+
+    /// How one peer is heard: the playout's counts, the level before the strip, the strip.
+    #[must_use]
+    pub fn remote(&self, peer: PeerId) -> Option<(PlayoutReading, Level, StripSettings)> {
+        let remote = self.remotes[self.slot(peer)?].as_ref()?;
+        Some((remote.stats.read(), remote.meter.read(), remote.strip))
+    }
+
+    fn slot(&self, peer: PeerId) -> Option<usize> {
+        self.remotes.iter().position(|remote| remote.as_ref().is_some_and(|remote| remote.peer == peer))
+    }
+
+    fn known(&self, peer: PeerId) -> Result<usize, EngineError> {
+        self.slot(peer).ok_or(EngineError::UnknownPeer)
+    }
+
+    fn capture(&mut self, order: CaptureOrder) -> Result<(), EngineError> {
+        self.to_capture.push(order).map_err(|_| EngineError::Stalled)
+    }
+
+    fn render(&mut self, order: RenderOrder) -> Result<(), EngineError> {
+        self.to_render.push(order).map_err(|_| EngineError::Stalled)
+    }
+
+    fn take_out_garbage(&mut self) {
+        while self.capture_garbage.pop().is_ok() {}
+        while self.render_garbage.pop().is_ok() {}
+    }
+}
+
+/// Why a peer cannot be heard.
+#[derive(Debug, thiserror::Error)]
+pub enum AddError {
+    /// There is no place, or the card stands still.
+    #[error(transparent)]
+    Engine(EngineError),
+    /// Its codec could not be made.
+    #[error(transparent)]
+    Codec(#[from] CodecError),
+}
