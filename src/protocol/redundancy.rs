@@ -55,10 +55,7 @@ impl RedundancyPolicy {
     /// seconds; `mean_burst`: mean length of a run of lost packets; `frame_us`: a frame's time in µs.
     pub fn update(&mut self, now: Timestamp, loss: f32, mean_burst: f32, frame_us: u32) -> Redundancy {
         let wanted = need(loss, mean_burst);
-        if wanted >= self.need {
-            self.need = wanted;
-            self.since = now;
-        } else if now.since(self.since) >= HOLD {
+        if wanted >= self.need || now.since(self.since) >= HOLD {
             self.need = wanted;
             self.since = now;
         }
