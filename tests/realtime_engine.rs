@@ -35,7 +35,7 @@ impl FrameSink for Mirror {
             let _ = gate.recv();
         }
         // Some are lost on the way, so that concealment is among what is tested.
-        if frame.seq % self.every != 0 {
+        if !frame.seq.is_multiple_of(self.every) {
             for ring in &mut self.rings {
                 let _ = ring.push(ReceivedFrame { frame: *frame, arrived: now });
             }
@@ -79,7 +79,7 @@ fn peer(number: u8) -> PeerId {
 }
 
 fn engine() -> (Engine, Card) {
-    let (engine, capture, render) = Engine::new(|_| {}).unwrap();
+    let (engine, capture, render) = Engine::new(|_| {}).expect("a thread");
     (engine, Card { capture, render, context: RtContext::new(), at: Duration::ZERO, phase: 0.0 })
 }
 

@@ -11,11 +11,11 @@ use super::world::World;
 const TEN_MINUTES: f64 = 600.0;
 
 fn pcm() -> StreamFormat {
-    StreamFormat::pcm(Codec::Pcm16, 1, 64).unwrap()
+    StreamFormat::pcm(Codec::Pcm16, 1, 64).expect("legal")
 }
 
 fn opus() -> StreamFormat {
-    StreamFormat::opus(1, 120, 96).unwrap()
+    StreamFormat::opus(1, 120, 96).expect("legal")
 }
 
 /// A world whose sender repeats itself as its policy says for this loss.

@@ -61,8 +61,8 @@ impl World {
     /// Plays `seconds` of tone and returns what came out.
     pub(crate) fn play(mut self, seconds: f64) -> Heard {
         let (mut tx, rx) = frame_ring();
-        let (mut playout, stats) = Playout::new(self.format, rx, self.mode).unwrap();
-        let mut framer = Framer::new(self.format).unwrap();
+        let (mut playout, stats) = Playout::new(self.format, rx, self.mode).expect("a legal form");
+        let mut framer = Framer::new(self.format).expect("a legal form");
         let mut context = RtContext::new();
         let sender_block_us = BLOCK as f64 / RATE * 1e6 / (1.0 + self.sender_ppm * 1e-6);
         let listener_block_us = BLOCK as f64 / RATE * 1e6 / (1.0 + self.listener_ppm * 1e-6);
