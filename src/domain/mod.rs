@@ -5,6 +5,9 @@
 pub mod level;
 pub mod name;
 pub mod peer_id;
+pub mod profile;
+pub mod roster;
+pub mod session;
 pub mod stream;
 pub mod strip;
 pub mod time;

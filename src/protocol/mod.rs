@@ -2,6 +2,7 @@
 //!
 //! World: all of them. No thread, no clock, no randomness, no socket, no sound card in here.
 
+mod cbor;
 pub mod clock_drift;
 pub mod code_word;
 pub mod control;
@@ -14,3 +15,10 @@ pub mod redundancy;
 pub mod report;
 pub mod session;
 pub mod ticket;
+
+/// How many cases a property of a parser runs: `JAMTTY_CASES` (CI: 10,000), or 1,000.
+#[cfg(test)]
+pub(crate) fn cases() -> proptest::test_runner::Config {
+    let cases = std::env::var("JAMTTY_CASES").ok().and_then(|text| text.parse().ok()).unwrap_or(1_000);
+    proptest::test_runner::Config { cases, failure_persistence: None, ..Default::default() }
+}

@@ -25,7 +25,7 @@ const BURST_ABOVE: f32 = 1.5;
 /// A link must stay better for this long before it is trusted with less.
 const HOLD: Duration = Duration::from_secs(30);
 
-/// The choice for one direction of a link: up at once, down after [`HOLD`].
+/// The choice for one direction of a link: up at once, down after half a minute.
 #[derive(Debug, Clone)]
 pub struct RedundancyPolicy {
     need: Need,
