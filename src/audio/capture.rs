@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use rtrb::{Consumer, Producer};
 
 use super::codec::Stereo;
+use super::device::CaptureBlock;
 use super::encoder::EncoderWake;
 use super::engine::{RtEvent, Tap};
 use super::howl::HowlGuard;
@@ -104,5 +105,11 @@ impl CaptureSide {
         if self.to_encoder.push_entire_slice(block).is_err() {
             self.lost.fetch_add(count as u64, Ordering::Relaxed);
         }
+    }
+}
+
+impl CaptureBlock for CaptureSide {
+    fn process(&mut self, rt: &mut Rt<'_>, input: &[f32], channels: usize, at: CardTime) {
+        Self::process(self, rt, input, channels, at);
     }
 }

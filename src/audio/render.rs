@@ -5,6 +5,7 @@
 use rtrb::{Consumer, Producer};
 
 use super::codec::Stereo;
+use super::device::RenderBlock;
 use super::engine::{REMOTES_MAX, RtEvent, Tap};
 use super::howl::HowlGuard;
 use super::limiter::Limiter;
@@ -201,5 +202,11 @@ impl RenderSide {
             self.test_phase = (self.test_phase + TEST_TONE_HZ / RATE_HZ as f32).fract();
         }
         self.test_tone.mix_into(rt, one, &mut self.sum[..count]);
+    }
+}
+
+impl RenderBlock for RenderSide {
+    fn process(&mut self, rt: &mut Rt<'_>, output: &mut [f32], channels: usize, at: CardTime) {
+        Self::process(self, rt, output, channels, at);
     }
 }
