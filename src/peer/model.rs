@@ -1,1 +1,396 @@
-//! To be written.
+//! All that the running peer knows, as plain values: what `update` changes and replies are made from.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::api::{Card, MicState, Path};
+use super::message::{Ask, Readings};
+use super::run::StreamOptions;
+use crate::domain::level::Gain;
+use crate::domain::name::Name;
+use crate::domain::peer_id::PeerId;
+use crate::domain::profile::Profile;
+use crate::domain::roster::{Addrs, Seat};
+use crate::domain::session::{SessionId, SessionState};
+use crate::domain::stream::{Codec, FormatError, PCM_FRAME_SAMPLES_MAX, StreamFormat};
+use crate::domain::strip::{DelayMode, StripSettings};
+use crate::domain::time::Timestamp;
+use crate::protocol::code_word::CodeWord;
+use crate::protocol::control::MediaOffer;
+use crate::protocol::lobby::LobbyCard;
+use crate::protocol::session::SessionMachine;
+
+/// People of the network we keep; one more is not listed until another is gone.
+pub const PEOPLE_MAX: usize = 256;
+
+/// Addresses we keep of ourselves and of each of them.
+pub const ADDRS_KEPT: usize = 16;
+
+/// A jam we were in, newest first in [`Model::recent`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Recent {
+    /// Its name.
+    pub name: Name,
+    /// Its id.
+    pub session: Option<SessionId>,
+    /// Who was there.
+    pub peers: Vec<PeerId>,
+    /// Where they listened.
+    pub addrs: Vec<String>,
+}
+
+/// What a peer is made of when it starts.
+#[derive(Debug, Clone)]
+pub struct Setup {
+    /// Profile.
+    pub profile_name: String,
+    /// This process.
+    pub pid: u32,
+    /// Path of the socket.
+    pub socket: String,
+    /// Seconds of Unix time at the start: offers of a process that starts later are newer.
+    pub started_unix_s: u64,
+    /// Whose key.
+    pub me: PeerId,
+    /// What others see.
+    pub profile: Profile,
+    /// The form of the stream, as it was asked for.
+    pub stream: StreamOptions,
+    /// Channels of it: the engine is built for this many.
+    pub send_channels: u8,
+    /// Playout delay of people without a remembered one.
+    pub delay: DelayMode,
+    /// Own dry monitor.
+    pub monitor: Gain,
+    /// Begin with the microphone off.
+    pub muted: bool,
+    /// People a jam opened here holds.
+    pub max_people: u8,
+    /// Newest first.
+    pub recent: Vec<Recent>,
+    /// Keys we never want to meet.
+    pub blocked: BTreeMap<PeerId, Name>,
+}
+
+/// The running peer.
+#[derive(Debug)]
+pub struct Model {
+    /// What it was started with; `profile`, `stream`, `recent` and `blocked` change.
+    pub setup: Setup,
+    /// When it began.
+    pub started: Timestamp,
+    /// Who is in the jam, who orders it.
+    pub session: SessionMachine,
+    /// When the session machine wants to be called.
+    pub session_wakes: Option<Timestamp>,
+    /// The jam as it was told to the person: to see what changed, and what it was called.
+    pub jam: Option<SessionState>,
+    /// The way into a jam.
+    pub joining: Option<Joining>,
+    /// Our multiaddresses.
+    pub listening: BTreeSet<String>,
+    /// People on this network.
+    pub people: BTreeMap<PeerId, Seen>,
+    /// What we show; sent again when it differs.
+    pub card_shown: Option<LobbyCard>,
+    /// Whom the control path connects again and again: everyone else in the jam.
+    pub kept: Vec<PeerId>,
+    /// Microphone.
+    pub mic: Mic,
+    /// Own dry monitor.
+    pub monitor: Gain,
+    /// Our own input is cut by the feedback guard.
+    pub howl_cut: bool,
+    /// Everything heard.
+    pub master: Gain,
+    /// How we hear people; of everyone in the jam, and of who was.
+    pub strips: BTreeMap<PeerId, Strip>,
+    /// Paths of sound.
+    pub links: BTreeMap<PeerId, LinkState>,
+    /// Offers made since the start.
+    pub offers: u32,
+    /// The form of the stream the engine sends; `None` while it rests.
+    pub sending: Option<StreamFormat>,
+    /// The open sound card.
+    pub card: Option<Card>,
+    /// Why there is none.
+    pub card_trouble: String,
+    /// Newest figures.
+    pub readings: Readings,
+    /// Told to end.
+    pub ending: bool,
+}
+
+/// Microphone and seat, as the person set them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Mic {
+    /// Switched off.
+    pub muted: bool,
+    /// Silent both ways.
+    pub panic: bool,
+    /// Player or listener.
+    pub seat: Seat,
+}
+
+impl Mic {
+    /// What others hear of us.
+    #[must_use]
+    pub const fn state(self) -> MicState {
+        match self {
+            Self { panic: true, .. } => MicState::Panic,
+            Self { seat: Seat::Listener, .. } => MicState::Listen,
+            Self { muted: true, .. } => MicState::Muted,
+            Self { .. } => MicState::Live,
+        }
+    }
+}
+
+/// Someone on this network.
+#[derive(Debug, Clone)]
+pub struct Seen {
+    /// What they show.
+    pub card: LobbyCard,
+    /// Where.
+    pub addrs: Vec<String>,
+}
+
+/// How we hear someone.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Strip {
+    /// Gain, pan, mute, solo.
+    pub settings: StripSettings,
+    /// Playout delay.
+    pub delay: DelayMode,
+    /// Cut by the feedback guard.
+    pub howl_cut: bool,
+    /// Set by hand since the start: what the disk remembers is older.
+    pub touched: bool,
+}
+
+/// The path of sound to someone: a link is an unused offer of ours and an unused one of theirs.
+#[derive(Debug, Default)]
+pub struct LinkState {
+    /// Ours.
+    pub mine: Offer,
+    /// Theirs; taken out when it is used.
+    pub theirs: Option<MediaOffer>,
+    /// The form of their stream.
+    pub their_format: Option<StreamFormat>,
+    /// UDP packets of theirs came, from here; `None` before the first and while none come.
+    pub udp_from: Option<std::net::SocketAddr>,
+    /// Nothing came by UDP for 2 s: we told them, and our own sound takes a stream too.
+    pub silent: bool,
+    /// They say that nothing of ours comes by UDP.
+    pub they_hear_nothing: bool,
+}
+
+impl LinkState {
+    /// Whether sound takes a stream. What we hear decides what we tell them, and what either hears
+    /// decides where sound goes: else each would wait for the other for ever.
+    #[must_use]
+    pub const fn falls_back(&self) -> bool {
+        self.silent || self.they_hear_nothing
+    }
+
+    /// How sound comes; `None` while it does not.
+    #[must_use]
+    pub const fn path(&self) -> Option<Path> {
+        match (self.falls_back(), self.udp_from) {
+            (true, _) => Some(Path::Stream),
+            (false, Some(_)) => Some(Path::Udp),
+            (false, None) => None,
+        }
+    }
+}
+
+/// Our side of a link.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub enum Offer {
+    /// None.
+    #[default]
+    None,
+    /// Being made.
+    Making {
+        /// Its number.
+        generation: u32,
+    },
+    /// Told to them, not in use.
+    Fresh {
+        /// Its number.
+        generation: u32,
+    },
+    /// In use: its keys are never used for another link.
+    Used,
+}
+
+/// The way into a jam.
+#[derive(Debug)]
+pub struct Joining {
+    /// Who is answered when it ends; `None`: nobody, it was the start of the peer.
+    pub ask: Option<Ask>,
+    /// As the person named it.
+    pub target: String,
+    /// What it means.
+    pub aim: Aim,
+    /// For a closed one.
+    pub code: Option<CodeWord>,
+    /// Player or listener.
+    pub seat: Seat,
+    /// How far it is.
+    pub step: JoinStep,
+    /// When we give up; `None`: never, the peer was started to wait for it.
+    pub until: Option<Timestamp>,
+    /// Why the last dial failed, with what to do; empty if none did.
+    pub trouble: (String, String),
+}
+
+/// What a join target means.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Aim {
+    /// The first jam in the list.
+    First,
+    /// A jam or a person of this name, or a key.
+    Named(String),
+    /// This peer, at these addresses.
+    Peer {
+        /// Whose key.
+        peer: PeerId,
+        /// Where.
+        addrs: Vec<String>,
+        /// Which jam; `None`: the one they sit in.
+        session: Option<SessionId>,
+    },
+    /// Whoever answers here.
+    Address(String),
+    /// A jam we were in.
+    Recent(Recent),
+}
+
+/// How far a join is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum JoinStep {
+    /// Nobody seen yet who could be meant.
+    Looking,
+    /// The address was dialled.
+    Dialling,
+    /// Someone was asked.
+    Asking,
+}
+
+impl Model {
+    /// A peer in the lobby.
+    ///
+    /// `seed` is random and used once: ids and challenges of the session come from it.
+    #[must_use]
+    pub fn new(now: Timestamp, seed: [u8; 32], setup: Setup) -> Self {
+        let blocked: Vec<PeerId> = setup.blocked.keys().copied().collect();
+        let mut session = SessionMachine::new(now, setup.me, setup.profile.clone(), seed);
+        for peer in blocked {
+            session.handle_command(now, crate::protocol::session::SessionCommand::Block(peer));
+        }
+        let mic = Mic { muted: setup.muted, panic: false, seat: Seat::Player };
+        Self {
+            started: now,
+            session,
+            session_wakes: None,
+            jam: None,
+            joining: None,
+            listening: BTreeSet::new(),
+            people: BTreeMap::new(),
+            card_shown: None,
+            kept: Vec::new(),
+            mic,
+            monitor: setup.monitor,
+            howl_cut: false,
+            master: Gain::UNITY,
+            strips: BTreeMap::new(),
+            links: BTreeMap::new(),
+            offers: 0,
+            sending: None,
+            card: None,
+            card_trouble: "it is being opened".to_owned(),
+            readings: Readings::default(),
+            ending: false,
+            setup,
+        }
+    }
+
+    /// When [`Message::Wake`](super::message::Message::Wake) is wanted at the latest.
+    #[must_use]
+    pub fn wake_at(&self) -> Option<Timestamp> {
+        let join = self.joining.as_ref().and_then(|joining| joining.until);
+        [self.session_wakes, join].into_iter().flatten().min()
+    }
+
+    /// Whether figures are wanted ten times a second.
+    #[must_use]
+    pub const fn wants_ticks(&self) -> bool {
+        self.jam.is_some()
+    }
+
+    /// The form of our stream: PCM frames are one period of the card.
+    ///
+    /// # Errors
+    /// [`FormatError`] for what no stream can be.
+    pub fn format(&self, stream: StreamOptions) -> Result<StreamFormat, FormatError> {
+        let channels = self.setup.send_channels;
+        match stream.codec {
+            Codec::Opus => {
+                let samples = (stream.frame_ms * 48.0).round();
+                let samples = if (0.0..=1000.0).contains(&samples) { samples as u16 } else { 0 };
+                StreamFormat::opus(channels, samples, stream.bitrate_kbps)
+            }
+            Codec::Pcm16 | Codec::Pcm24 => {
+                // In our own samples: a card of 96 kHz has periods of half the length.
+                let period = self.card.as_ref().map_or(64, |card| card.period_at_48k());
+                let samples = u16::try_from(period).unwrap_or(PCM_FRAME_SAMPLES_MAX);
+                // A card that varies, or has longer periods than a packet holds, is cut into packets.
+                let samples = if samples == 0 { 64 } else { samples.clamp(16, PCM_FRAME_SAMPLES_MAX) };
+                StreamFormat::pcm(stream.codec, channels, samples)
+            }
+        }
+    }
+
+    /// What this person is called: by the roster, by the lobby, else by their key.
+    #[must_use]
+    pub fn name_of(&self, peer: PeerId) -> Name {
+        if peer == self.setup.me {
+            return self.setup.profile.name().clone();
+        }
+        let in_jam = self.jam.as_ref().and_then(|jam| jam.roster.find(peer)).map(|one| one.profile.name());
+        let in_lobby = || self.people.get(&peer).map(|seen| seen.card.profile.name());
+        in_jam
+            .or_else(in_lobby)
+            .or_else(|| self.setup.blocked.get(&peer))
+            .cloned()
+            .unwrap_or_else(|| Name::new(&peer.fingerprint()))
+    }
+
+    /// The card we should show now.
+    #[must_use]
+    pub fn lobby_card(&self) -> LobbyCard {
+        LobbyCard {
+            peer: self.setup.me,
+            profile: self.setup.profile.clone(),
+            session: self.session.open_session(),
+            app_version: Name::new(env!("CARGO_PKG_VERSION")),
+            protocol_version: crate::protocol::control::PROTOCOL_VERSION,
+        }
+    }
+
+    /// Where we listen, for the session.
+    #[must_use]
+    pub fn own_addrs(&self) -> Addrs {
+        self.listening.iter().cloned().collect::<Vec<_>>().into()
+    }
+
+    /// How we hear someone; defaults for who is new.
+    #[must_use]
+    pub fn strip_of(&self, peer: PeerId) -> Strip {
+        self.strips.get(&peer).copied().unwrap_or(Strip {
+            settings: StripSettings::default(),
+            delay: self.setup.delay,
+            howl_cut: false,
+            touched: false,
+        })
+    }
+}

@@ -1,0 +1,303 @@
+//! The sound card: opened in the background, kept by its supervisor.
+
+use std::path::Path;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::{Arc, OnceLock};
+use std::thread;
+
+use tokio::sync::mpsc;
+
+use crate::audio::capture::CaptureSide;
+use crate::audio::device::{
+    CaptureBlock, CardChoice, CardError, CardEvent, CardStats, CardSupervisor, CardTrouble, InputChannels,
+    OpenedCard, RenderBlock, list_cards,
+};
+use crate::audio::render::RenderSide;
+use crate::audio::rt::{CardTime, Rt};
+use crate::audio::virtual_card::{RawFormat, VirtualCard, VirtualInput, VirtualOutput, VirtualTrouble};
+use crate::peer::api::{Card, CardClock, ErrorCode, ErrorReply, ListedCard};
+use crate::peer::message::{Ask, CardEffect, CardMessage, Message};
+use crate::peer::run::{CardOptions, VirtualIn, VirtualOut};
+
+/// Orders and words of the card that may wait. When full, the card's thread waits: nothing is lost.
+const WORDS_MAX: usize = 64;
+
+/// The thread that opens and changes cards: both may take seconds, and nothing waits for them.
+#[derive(Debug)]
+pub(super) struct CardPart {
+    orders: Option<SyncSender<CardEffect>>,
+    thread: Option<thread::JoinHandle<()>>,
+    supervisor: Arc<OnceLock<CardSupervisor>>,
+}
+
+impl CardPart {
+    pub(super) fn start(
+        options: CardOptions,
+        capture: CaptureSide,
+        render: RenderSide,
+        answers: mpsc::Sender<Message>,
+    ) -> std::io::Result<Self> {
+        let (orders, inbox) = sync_channel(WORDS_MAX);
+        let supervisor = Arc::new(OnceLock::new());
+        let opened = Arc::clone(&supervisor);
+        let thread = thread::Builder::new().name("jamtty-card".to_owned()).spawn(move || {
+            keep(&options, capture, render, &opened, &inbox, &answers);
+        })?;
+        Ok(Self { orders: Some(orders), thread: Some(thread), supervisor })
+    }
+
+    /// Gives an order; the answer comes as a message, at once if the card takes none.
+    pub(super) fn apply(&self, effect: CardEffect) -> Option<CardMessage> {
+        let ask: Ask = match &effect {
+            CardEffect::Set(ask, _) | CardEffect::List(ask) => *ask,
+        };
+        let sent = self.orders.as_ref().is_some_and(|orders| orders.try_send(effect).is_ok());
+        (!sent).then(|| CardMessage::Refused {
+            ask: Some(ask),
+            error: ErrorReply::new(
+                ErrorCode::TryAgain,
+                "the sound card is busy",
+                "it is still being opened",
+                "Try again in a few seconds",
+            ),
+        })
+    }
+
+    /// The card in numbers; `None` before it was opened once.
+    pub(super) fn stats(&self) -> Option<CardStats> {
+        self.supervisor.get().map(CardSupervisor::stats)
+    }
+
+    /// Closes the card; files of a virtual one are whole then.
+    pub(super) fn stop(mut self) {
+        self.orders = None;
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+        // Dropping the last share of the supervisor closes the card.
+    }
+}
+
+/// The thread's work: opens the card, then takes orders until there are none any more.
+fn keep(
+    options: &CardOptions,
+    capture: CaptureSide,
+    render: RenderSide,
+    opened: &OnceLock<CardSupervisor>,
+    inbox: &Receiver<CardEffect>,
+    answers: &mpsc::Sender<Message>,
+) {
+    let say = |message| {
+        // The peer is ending if nobody takes it.
+        let _ = answers.blocking_send(Message::Card(message));
+    };
+    let (events, words) = sync_channel(WORDS_MAX);
+    let tell = answers.clone();
+    let teller = thread::Builder::new().name("jamtty-card-words".to_owned()).spawn(move || {
+        // Ends with the supervisor, which holds the other end.
+        for event in words {
+            if let Some(message) = translate(event) {
+                let _ = tell.blocking_send(Message::Card(message));
+            }
+        }
+    });
+    if teller.is_err() {
+        return;
+    }
+    let started = choice(options).and_then(|choice| {
+        CardSupervisor::start(choice, Heard(capture), Played(render), events).map_err(|error| refusal(&error))
+    });
+    let supervisor = match started {
+        Ok(supervisor) => opened.get_or_init(|| supervisor),
+        Err(error) => return say(CardMessage::Refused { ask: None, error }),
+    };
+    while let Ok(order) = inbox.recv() {
+        match order {
+            CardEffect::Set(ask, options) => {
+                let set = choice(&options)
+                    .and_then(|choice| supervisor.set(choice).map_err(|error| refusal(&error)));
+                say(match set {
+                    Ok(()) => CardMessage::Taken(ask),
+                    Err(error) => CardMessage::Refused { ask: Some(ask), error },
+                });
+            }
+            CardEffect::List(ask) => say(CardMessage::Listed { ask, cards: listed() }),
+        }
+    }
+}
+
+/// The engine's capture half, where the card expects it.
+struct Heard(CaptureSide);
+
+impl CaptureBlock for Heard {
+    fn process(&mut self, rt: &mut Rt<'_>, input: &[f32], channels: usize, at: CardTime) {
+        self.0.process(rt, input, channels, at);
+    }
+}
+
+/// The engine's render half, where the card expects it.
+struct Played(RenderSide);
+
+impl RenderBlock for Played {
+    fn process(&mut self, rt: &mut Rt<'_>, output: &mut [f32], channels: usize, at: CardTime) {
+        self.0.process(rt, output, channels, at);
+    }
+}
+
+/// What people asked for, as the cards take it.
+fn choice(options: &CardOptions) -> Result<CardChoice, ErrorReply> {
+    match options {
+        CardOptions::Real { host, input, output, channels, period } => {
+            let channels = channels.as_deref().map(input_channels).transpose()?;
+            Ok(CardChoice::Real {
+                host: host.clone(),
+                input: input.clone(),
+                output: output.clone(),
+                channels,
+                period: *period,
+            })
+        }
+        CardOptions::Virtual { input, output, period, error_ppm, .. } => {
+            let input = match input {
+                VirtualIn::Silence => VirtualInput::Silence,
+                VirtualIn::Tone { hz } => VirtualInput::Tone { hz: f64::from(*hz) },
+                VirtualIn::File { path, looped } => {
+                    is_there(path)?;
+                    VirtualInput::File { path: path.clone(), looped: *looped }
+                }
+                VirtualIn::Stdin { sample, rate_hz, channels } => {
+                    let words = format!("{sample},{rate_hz},{channels}");
+                    VirtualInput::Stdin(RawFormat::parse(&words).ok_or_else(|| {
+                        ErrorReply::new(
+                            ErrorCode::Usage,
+                            "raw sound cannot be read in this form",
+                            words.clone(),
+                            "Write it as f32le,48000,1",
+                        )
+                    })?)
+                }
+            };
+            let output = match output {
+                VirtualOut::Nothing => VirtualOutput::Nothing,
+                VirtualOut::File(path) => VirtualOutput::File { path: path.clone() },
+                VirtualOut::Stdout => VirtualOutput::Stdout,
+            };
+            Ok(CardChoice::Virtual(VirtualCard { input, output, period: *period, error_ppm: *error_ppm }))
+        }
+    }
+}
+
+fn input_channels(word: &str) -> Result<InputChannels, ErrorReply> {
+    // One channel is the first, two are both: the numbers people know from other programs.
+    match word {
+        "1" => Ok(InputChannels::Left),
+        "2" => Ok(InputChannels::Stereo),
+        other => InputChannels::parse(other).ok_or_else(|| {
+            ErrorReply::new(
+                ErrorCode::Usage,
+                "these input channels are not understood",
+                format!("{other:?} is none of 1, 2, left, right, mix, stereo"),
+                "Choose one of them",
+            )
+        }),
+    }
+}
+
+/// Channels of the stream for this card: the engine mixes to it.
+pub(super) fn send_channels(options: &CardOptions) -> u8 {
+    match options {
+        CardOptions::Real { channels: Some(word), .. } => {
+            input_channels(word).map_or(1, |channels| u8::try_from(channels.heard()).unwrap_or(1))
+        }
+        CardOptions::Real { channels: None, .. } => 1,
+        CardOptions::Virtual { channels, .. } => (*channels).clamp(1, 2),
+    }
+}
+
+fn is_there(path: &Path) -> Result<(), ErrorReply> {
+    match std::fs::metadata(path) {
+        Ok(found) if found.is_file() => Ok(()),
+        Ok(_) => Err(ErrorReply::new(
+            ErrorCode::BadInput,
+            format!("cannot play {}", path.display()),
+            "it is no file",
+            "Name a WAV file",
+        )),
+        Err(error) => Err(ErrorReply::new(
+            ErrorCode::NoFile,
+            format!("cannot play {}", path.display()),
+            error.to_string(),
+            "Check the path",
+        )),
+    }
+}
+
+fn refusal(error: &CardError) -> ErrorReply {
+    let code = match &error.trouble {
+        CardTrouble::Virtual(VirtualTrouble::Wav(_)) => ErrorCode::BadInput,
+        CardTrouble::Virtual(VirtualTrouble::Wish(_)) | CardTrouble::NoSuchHost { .. } => ErrorCode::Usage,
+        CardTrouble::Virtual(VirtualTrouble::System(_)) => ErrorCode::CannotWrite,
+        CardTrouble::Busy
+        | CardTrouble::Gone(_)
+        | CardTrouble::NoCards
+        | CardTrouble::NoServer
+        | CardTrouble::ServerGone
+        | CardTrouble::Changed(_)
+        | CardTrouble::Unsupported(_)
+        | CardTrouble::Denied
+        | CardTrouble::NoSuchCard { .. }
+        | CardTrouble::Ambiguous { .. }
+        | CardTrouble::Other(_) => ErrorCode::Audio,
+    };
+    let remedy = error.remedy();
+    let mut letters = remedy.chars();
+    let remedy = letters.next().map_or(String::new(), |first| first.to_uppercase().chain(letters).collect());
+    ErrorReply::new(code, format!("cannot use {}", error.what), error.trouble.to_string(), remedy)
+}
+
+fn translate(event: CardEvent) -> Option<CardMessage> {
+    Some(match event {
+        CardEvent::Opened(card) => CardMessage::Opened(shown(&card)),
+        CardEvent::Restored(card) => CardMessage::Restored(shown(&card)),
+        CardEvent::Lost { what, why, remedy } => CardMessage::Lost { what, why, remedy },
+        CardEvent::Notice { what, why, remedy } => CardMessage::Notice { what, why, remedy },
+        // Read with the other figures.
+        CardEvent::Xruns(_) => return None,
+    })
+}
+
+fn shown(card: &OpenedCard) -> Card {
+    let channels =
+        |end: &Option<crate::audio::device::CardEnd>| end.as_ref().map_or(0, |end| u32::from(end.channels));
+    Card {
+        description: card.description.clone(),
+        ports: card.ports(),
+        rate_hz: card.rate_hz().unwrap_or(0),
+        period: card.period().unwrap_or(0),
+        input_channels: channels(&card.input),
+        output_channels: channels(&card.output),
+        priority: card.priority.clone(),
+        xruns: 0,
+        clock: card.clock.map(|clock| CardClock {
+            began_ns: clock.began_ns,
+            rate_hz: clock.rate_hz,
+            input_began: clock.input_began.samples(),
+        }),
+    }
+}
+
+fn listed() -> Vec<ListedCard> {
+    list_cards()
+        .into_iter()
+        .map(|card| ListedCard {
+            host: card.host,
+            name: card.id,
+            description: card.name,
+            input_channels: u32::from(card.inputs),
+            output_channels: u32::from(card.outputs),
+            rates_hz: card.rates_hz,
+            default_input: card.default_input,
+            default_output: card.default_output,
+        })
+        .collect()
+}

@@ -1,0 +1,119 @@
+//! The disk: one worker thread owns the index, so that nothing else waits for it.
+
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use tokio::sync::mpsc;
+
+use crate::domain::name::Name;
+use crate::peer::message::{DiskEffect, DiskMessage, Message};
+use crate::store::{Blocked, Index, IndexError, Profile, RecentJam};
+
+/// Orders that may wait for the disk. When it is full, an order is lost and counted
+/// (`disk_orders_lost`): a disk that stands still must not hold the jam.
+const ORDERS_MAX: usize = 1024;
+
+/// Settings are written once they rest for this long: a fader moved by hand sends dozens a second.
+const REST: Duration = Duration::from_millis(500);
+
+/// The worker.
+#[derive(Debug)]
+pub(super) struct DiskPart {
+    orders: Option<SyncSender<DiskEffect>>,
+    thread: Option<JoinHandle<()>>,
+    /// Orders that found the queue full.
+    pub(super) lost: u64,
+}
+
+impl DiskPart {
+    pub(super) fn start(index: Index, answers: mpsc::Sender<Message>) -> std::io::Result<Self> {
+        let (orders, inbox) = sync_channel(ORDERS_MAX);
+        let thread = thread::Builder::new()
+            .name("jamtty-disk".to_owned())
+            .spawn(move || work(index, &inbox, &answers))?;
+        Ok(Self { orders: Some(orders), thread: Some(thread), lost: 0 })
+    }
+
+    pub(super) fn apply(&mut self, effect: DiskEffect) {
+        let sent = self.orders.as_ref().map(|orders| orders.try_send(effect));
+        if let Some(Err(TrySendError::Full(_) | TrySendError::Disconnected(_))) = sent {
+            self.lost += 1;
+        }
+    }
+
+    /// Writes what waits, and ends.
+    pub(super) fn stop(&mut self) {
+        self.orders = None;
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+impl Drop for DiskPart {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+fn work(mut index: Index, inbox: &Receiver<DiskEffect>, answers: &mpsc::Sender<Message>) {
+    let mut resting = false;
+    loop {
+        let order = if resting {
+            inbox.recv_timeout(REST)
+        } else {
+            inbox.recv().map_err(|_| RecvTimeoutError::Disconnected)
+        };
+        let done = match order {
+            Ok(DiskEffect::Recall(peer)) => {
+                let recalled =
+                    DiskMessage::Recalled { peer, strip: index.strip(peer), delay: index.delay(peer) };
+                // The peer is ending if nobody takes it.
+                let _ = answers.blocking_send(Message::Disk(recalled));
+                Ok(())
+            }
+            Ok(DiskEffect::Strip(peer, strip)) => {
+                index.set_strip(peer, strip);
+                resting = true;
+                Ok(())
+            }
+            Ok(DiskEffect::Delay(peer, delay)) => {
+                index.set_delay(peer, delay);
+                resting = true;
+                Ok(())
+            }
+            Ok(DiskEffect::Jam { name, session, peers, addrs }) => {
+                index.remember_jam(RecentJam { name, session, peers, addresses: addrs, at_unix_s: unix_s() })
+            }
+            Ok(DiskEffect::Profile { name, plays }) => set_profile(&mut index, name, plays),
+            Ok(DiskEffect::Block(peer, name)) => index.block(Blocked { peer, name, at_unix_s: unix_s() }),
+            Ok(DiskEffect::Unblock(peer)) => index.unblock(peer),
+            Err(RecvTimeoutError::Timeout) => {
+                resting = false;
+                index.flush()
+            }
+            Err(RecvTimeoutError::Disconnected) => {
+                let _ = index.flush();
+                return;
+            }
+        };
+        if let Err(error) = done {
+            let failed = DiskMessage::Failed {
+                what: "something could not be remembered".to_owned(),
+                why: error.to_string(),
+                remedy: error.remedy(),
+            };
+            let _ = answers.blocking_send(Message::Disk(failed));
+        }
+    }
+}
+
+fn set_profile(index: &mut Index, name: Name, plays: Vec<Name>) -> Result<(), IndexError> {
+    let before = index.profile().cloned().unwrap_or_default();
+    index.set_profile(Profile { name, instruments: plays, ..before })
+}
+
+pub(super) fn unix_s() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
+}
