@@ -1,0 +1,171 @@
+//! `audio`: list, try and choose sound cards, whether or not a peer runs.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use signal_hook::consts::{SIGINT, SIGTERM};
+
+use super::args::{AudioCommand, AudioSetArgs, CheckArgs, SoundArgs};
+use super::context::{Context, FlagValue};
+use super::exit::{Outcome, Stop};
+use super::jam::ask_with;
+use super::output::bug;
+use super::peer_run::{card, plain_options, sound_flags};
+use super::short_lived::Reach;
+use crate::config::edit;
+use crate::peer::api::ErrorCode;
+
+pub(super) fn run(context: &Context, command: &AudioCommand) -> Outcome {
+    match command {
+        AudioCommand::Ls => {
+            // The list needs no card open, so none is.
+            let silent = SoundArgs { null: true, ..SoundArgs::default() };
+            let mut reach = reach(context, &silent)?;
+            ask_with(context, reach.client(), "audio.ls", &[])
+        }
+        AudioCommand::Test(args) => {
+            switched(context, args, "audio.test", "a tone is on your output: do you hear it?")
+        }
+        AudioCommand::Level(args) => level(context, args),
+        AudioCommand::Loopback(args) => switched(
+            context,
+            args,
+            "audio.loopback",
+            "play: you hear yourself through codec and buffer (use headphones)",
+        ),
+        AudioCommand::Set(args) => set(context, args),
+    }
+}
+
+fn reach(context: &Context, sound: &SoundArgs) -> Outcome<Reach> {
+    Reach::running_or(context, || {
+        let loaded = context.settings_aloud(sound_flags(sound))?;
+        let card = card(sound, &loaded.config)?;
+        Ok(plain_options(context, &loaded, card))
+    })
+}
+
+/// The running peer's card stays as it is: flags that would change it are refused, not ignored.
+fn reach_to_hear(context: &Context, args: &CheckArgs) -> Outcome<Reach> {
+    let mut reach = reach(context, &args.sound)?;
+    let is_changed = !sound_flags(&args.sound).is_empty() || args.sound.null || args.sound.in_tone.is_some();
+    if reach.is_running() && (is_changed || args.sound.in_file.is_some() || args.sound.out_file.is_some()) {
+        return Err(Stop::failed(
+            ErrorCode::Usage,
+            "a peer runs and has a card already",
+            "flags that choose another one do not reach it",
+            "Change its card with `jamtty audio set`, or end it with `jamtty quit`",
+        ));
+    }
+    let card = reach.open_card()?;
+    context.out.note(&format!("card: {card}"));
+    Ok(reach)
+}
+
+/// Something that is on for a while, and off again whatever happens.
+fn switched(context: &Context, args: &CheckArgs, action: &str, says: &str) -> Outcome {
+    let signal = signals()?;
+    let mut reach = reach_to_hear(context, args)?;
+    reach.client().request(action, &["on"])?;
+    context.out.note(says);
+    let until = Instant::now() + args.limit;
+    while Instant::now() < until && signal.load(Ordering::Relaxed) == 0 {
+        thread::sleep(SLICE.min(args.limit));
+    }
+    reach.client().request(action, &["off"])?;
+    drop(reach);
+    ended_by(&signal)
+}
+
+fn level(context: &Context, args: &CheckArgs) -> Outcome {
+    let signal = signals()?;
+    let mut reach = reach_to_hear(context, args)?;
+    let until = Instant::now() + args.limit;
+    loop {
+        ask_with(context, reach.client(), "audio.level", &[])?;
+        let left = until.saturating_duration_since(Instant::now());
+        if left.is_zero() || signal.load(Ordering::Relaxed) != 0 {
+            drop(reach);
+            return ended_by(&signal);
+        }
+        thread::sleep(left.min(LEVEL_EVERY));
+    }
+}
+
+/// Shorter ends nothing sooner that a person would notice.
+const SLICE: Duration = Duration::from_millis(20);
+
+/// Four lines a second can be read; a meter that moves is for the screen.
+const LEVEL_EVERY: Duration = Duration::from_millis(250);
+
+/// Becomes the number of the signal that asks us to end.
+fn signals() -> Outcome<Arc<AtomicUsize>> {
+    let caught = Arc::new(AtomicUsize::new(0));
+    for number in [SIGINT, SIGTERM] {
+        let value = usize::try_from(number).unwrap_or_default();
+        signal_hook::flag::register_usize(number, Arc::clone(&caught), value)
+            .map_err(|error| bug("wait for signals", &error.to_string()))?;
+    }
+    Ok(caught)
+}
+
+fn ended_by(signal: &AtomicUsize) -> Outcome {
+    match u8::try_from(128 + signal.load(Ordering::Relaxed)) {
+        Ok(128) | Err(_) => Ok(()),
+        Ok(code) => Err(Stop::Code(code)),
+    }
+}
+
+fn set(context: &Context, args: &AudioSetArgs) -> Outcome {
+    if let Some(mut client) = context.running()? {
+        // What is not named is the peer's choice: that is what `auto` means.
+        let given = |name: &str, value: &Option<String>| {
+            value.as_ref().filter(|value| *value != "auto").map(|value| format!("{name}={value}"))
+        };
+        let mut words: Vec<String> = [
+            given("in", &args.input),
+            given("out", &args.output),
+            given("host", &args.host),
+            given("channels", &args.channels.as_deref().map(spoken_channels)),
+            given("period", &args.period),
+        ]
+        .into_iter()
+        .flatten()
+        .collect();
+        if args.null {
+            words.push("null".to_owned());
+        }
+        client.request("audio.set", &words)?;
+        context.out.note("changed for this run; `jamtty config set` keeps it for the next ones");
+        return Ok(());
+    }
+    if args.null {
+        return Err(Stop::failed(
+            ErrorCode::Usage,
+            "--null is for a running peer",
+            "no peer runs, and the config names real cards only",
+            "Start one without a card: `jamtty peer --null`",
+        ));
+    }
+    let sound = SoundArgs {
+        input: args.input.clone(),
+        output: args.output.clone(),
+        host: args.host.clone(),
+        channels: args.channels.clone(),
+        period: args.period.clone(),
+        ..SoundArgs::default()
+    };
+    let path = context.config_path();
+    for (_, key, value) in sound_flags(&sound) as Vec<FlagValue> {
+        let value = edit::set(&path, key, &value)?;
+        context.out.note(&format!("{key} = {} in {}", value.plain(), path.display()));
+    }
+    Ok(())
+}
+
+/// The peer takes `1`, `2`, `left`, `right`; people may write `stereo`.
+fn spoken_channels(pick: &str) -> String {
+    if pick == "stereo" { "2".to_owned() } else { pick.to_owned() }
+}

@@ -1,0 +1,176 @@
+//! How sound is sent, comes, and goes in and out.
+
+use super::{Show, bare, columns, db, path_name, row, yes_no};
+use crate::peer::api::{Cards, Doctor, Format, Levels, Link, Links, ListedCard};
+
+impl Show for Format {
+    fn lines(&self) -> Vec<String> {
+        let form = if self.channels == 1 { "mono" } else { "stereo" };
+        vec![format!("{} {form}, {:.2} ms frames, {:.0} kbit/s", self.codec, self.frame_ms, self.kbit_s)]
+    }
+
+    fn rows(&self) -> Vec<Vec<String>> {
+        let (channels, frame, rate) =
+            (self.channels.to_string(), self.frame_ms.to_string(), self.kbit_s.to_string());
+        vec![row(["format", &self.codec, &channels, &frame, &rate])]
+    }
+}
+
+impl Show for Links {
+    fn lines(&self) -> Vec<String> {
+        if self.links.is_empty() {
+            return vec!["no link: nobody else is in your jam".to_owned()];
+        }
+        let head = [
+            "who", "one way", "capture", "net", "buffer", "play", "jitter", "lost", "hidden", "drift", "path",
+        ];
+        let mut rows = vec![row(head)];
+        rows.extend(self.links.iter().map(link_fields));
+        let mut lines = columns(&rows);
+        lines.push(
+            "times in ms; one way = capture + net + buffer + play, as standing 1 m apart for every 3 ms"
+                .to_owned(),
+        );
+        lines
+    }
+
+    fn rows(&self) -> Vec<Vec<String>> {
+        let fields = |link: &Link| {
+            row([
+                &link.who.key,
+                &link.who.name,
+                path_name(link.path),
+                &bare(link.one_way_ms),
+                &bare(link.rtt_ms),
+                &bare(link.jitter_ms),
+                &bare(link.playout_delay_ms),
+                &bare(link.lost_pct),
+                &link.lost.to_string(),
+                &link.late.to_string(),
+                &link.concealed.to_string(),
+                &bare(link.drift_ppm),
+                &bare(link.kbit_s),
+            ])
+        };
+        self.links.iter().map(fields).collect()
+    }
+}
+
+fn link_fields(link: &Link) -> Vec<String> {
+    row([
+        &link.who.name,
+        &ms(link.one_way_ms),
+        &ms(link.capture_ms),
+        &ms(link.net_ms),
+        &ms(link.buffer_ms),
+        &ms(link.play_ms),
+        &ms(link.jitter_ms),
+        &link.lost_pct.map_or_else(|| "-".to_owned(), |lost| format!("{lost:.2} %")),
+        &link.concealed.to_string(),
+        &link.drift_ppm.map_or_else(|| "-".to_owned(), |ppm| format!("{ppm:+.0} ppm")),
+        path_name(link.path),
+    ])
+}
+
+impl Show for Cards {
+    fn lines(&self) -> Vec<String> {
+        if self.cards.is_empty() {
+            return vec![
+                "no sound card found; `jamtty peer --null` runs without one, `jamtty doctor` says more"
+                    .to_owned(),
+            ];
+        }
+        let mut rows = vec![row(["host", "name", "in", "out", "rates", "", "description"])];
+        for card in &self.cards {
+            let default = match (card.default_input, card.default_output) {
+                (true, true) => "default",
+                (true, false) => "default in",
+                (false, true) => "default out",
+                (false, false) => "",
+            };
+            let rates: Vec<String> =
+                card.rates_hz.iter().map(|hz| format!("{}", f64::from(*hz) / 1_000.0)).collect();
+            let (inputs, outputs) = (card.input_channels.to_string(), card.output_channels.to_string());
+            let rates = if rates.is_empty() { "?".to_owned() } else { format!("{} kHz", rates.join("/")) };
+            rows.push(row([&card.host, &card.name, &inputs, &outputs, &rates, default, &card.description]));
+        }
+        columns(&rows)
+    }
+
+    fn rows(&self) -> Vec<Vec<String>> {
+        let fields = |card: &ListedCard| {
+            let (inputs, outputs) = (card.input_channels.to_string(), card.output_channels.to_string());
+            row([
+                &card.host,
+                &card.name,
+                &inputs,
+                &outputs,
+                yes_no(card.default_input),
+                yes_no(card.default_output),
+                &card.description,
+            ])
+        };
+        self.cards.iter().map(fields).collect()
+    }
+}
+
+impl Show for Levels {
+    fn lines(&self) -> Vec<String> {
+        let Self { input_peak_db, input_rms_db, input_clips, output_peak_db, output_rms_db, output_clips } =
+            *self;
+        let side = |name: &str, peak, rms, clips: u64| {
+            format!("{name} peak {:>9} rms {:>9} clips {clips:<4}", db(Some(peak)), db(Some(rms)))
+        };
+        let line = side("in ", input_peak_db, input_rms_db, input_clips)
+            + "  "
+            + &side("out", output_peak_db, output_rms_db, output_clips);
+        vec![line.trim_end().to_owned()]
+    }
+
+    fn rows(&self) -> Vec<Vec<String>> {
+        let side = |name, peak: f32, rms: f32, clips: u64| {
+            row([name, &peak.to_string(), &rms.to_string(), &clips.to_string()])
+        };
+        vec![
+            side("in", self.input_peak_db, self.input_rms_db, self.input_clips),
+            side("out", self.output_peak_db, self.output_rms_db, self.output_clips),
+        ]
+    }
+}
+
+impl Show for Doctor {
+    fn lines(&self) -> Vec<String> {
+        let mut lines: Vec<String> = Vec::new();
+        for interface in &self.interfaces {
+            lines.push(format!("network {}: {}", interface.name, interface.addresses.join(", ")));
+        }
+        if self.media_port != 0 {
+            lines.push(format!("sound on UDP port {}", self.media_port));
+        }
+        for finding in &self.findings {
+            lines.extend(finding_lines(&finding.what, &finding.why, &finding.remedy));
+        }
+        lines
+    }
+
+    fn rows(&self) -> Vec<Vec<String>> {
+        let interfaces = self
+            .interfaces
+            .iter()
+            .map(|interface| row(["interface", &interface.name, &interface.addresses.join(",")]));
+        let counters = self.counters.iter().map(|(name, count)| row(["counter", name, &count.to_string()]));
+        let findings = self
+            .findings
+            .iter()
+            .map(|finding| row(["finding", &finding.what, &finding.why, &finding.remedy]));
+        interfaces.chain(counters).chain(findings).collect()
+    }
+}
+
+pub(in crate::cli) fn finding_lines(what: &str, why: &str, remedy: &str) -> [String; 3] {
+    [format!("! {what}"), format!("  why: {why}"), format!("  do:  {remedy}")]
+}
+
+fn ms(value: Option<f64>) -> String {
+    value.map_or_else(|| "-".to_owned(), |value| format!("{value:.1}"))
+}
