@@ -124,7 +124,7 @@ pub struct Levels {
 #[derive(Debug)]
 pub struct Tap {
     samples: Producer<Stereo>,
-    first_at_us: Arc<AtomicU64>,
+    first_at_ns: Arc<AtomicU64>,
     dropped: Arc<AtomicU64>,
 }
 
@@ -133,23 +133,23 @@ pub struct Tap {
 pub struct TapReader {
     /// The samples, in order.
     pub samples: Consumer<Stereo>,
-    first_at_us: Arc<AtomicU64>,
+    first_at_ns: Arc<AtomicU64>,
     dropped: Arc<AtomicU64>,
 }
 
 impl Tap {
     fn pair() -> (Self, TapReader) {
         let (samples, reader) = RingBuffer::new(TAP_RING);
-        let first_at_us = Arc::new(AtomicU64::new(u64::MAX));
+        let first_at_ns = Arc::new(AtomicU64::new(u64::MAX));
         let dropped = Arc::new(AtomicU64::new(0));
-        let tap = Self { samples, first_at_us: Arc::clone(&first_at_us), dropped: Arc::clone(&dropped) };
-        (tap, TapReader { samples: reader, first_at_us, dropped })
+        let tap = Self { samples, first_at_ns: Arc::clone(&first_at_ns), dropped: Arc::clone(&dropped) };
+        (tap, TapReader { samples: reader, first_at_ns, dropped })
     }
 
     /// Copies a block whose callback was at `at`.
     pub(super) fn write(&mut self, block: &[Stereo], at: CardTime) {
-        if self.first_at_us.load(Ordering::Relaxed) == u64::MAX {
-            self.first_at_us.store(at.0.as_micros() as u64, Ordering::Relaxed);
+        if self.first_at_ns.load(Ordering::Relaxed) == u64::MAX {
+            self.first_at_ns.store(at.0.as_nanos() as u64, Ordering::Relaxed);
         }
         if self.samples.push_entire_slice(block).is_err() {
             self.dropped.fetch_add(block.len() as u64, Ordering::Relaxed);
@@ -158,10 +158,10 @@ impl Tap {
 }
 
 impl TapReader {
-    /// When the first sample was, in µs of the card's clock; `None` before it.
+    /// When the first sample was, in ns of the card's clock; `None` before it.
     #[must_use]
-    pub fn first_at_us(&self) -> Option<u64> {
-        Some(self.first_at_us.load(Ordering::Relaxed)).filter(|at| *at != u64::MAX)
+    pub fn first_at_ns(&self) -> Option<u64> {
+        Some(self.first_at_ns.load(Ordering::Relaxed)).filter(|at| *at != u64::MAX)
     }
 
     /// Samples that found the ring full.

@@ -113,6 +113,7 @@ fn options(context: &Context, args: &PeerArgs, loaded: &Loaded) -> Outcome<PeerO
         listen: args.listen,
         muted: args.muted,
         print,
+        tap: args.tap.clone(),
         ..plain_options(context, loaded, card)
     })
 }
@@ -138,6 +139,7 @@ pub(super) fn plain_options(context: &Context, loaded: &Loaded, card: CardOption
         // QUIC takes the UDP port of that number; the sound has the one after it.
         media_port: net.port.map(|port| port.checked_add(1).unwrap_or(port - 1)),
         discovery: net.discovery,
+        tap: None,
         print: Print::Nothing,
     }
 }

@@ -44,6 +44,9 @@ pub struct PeerOptions {
     pub discovery: bool,
     /// How events are printed.
     pub print: Print,
+    /// Where to keep what is sent and what is heard of each peer, for the house band; see
+    /// `docs/latency.md`.
+    pub tap: Option<PathBuf>,
 }
 
 /// What a peer does once it runs.

@@ -49,6 +49,7 @@ pub(crate) fn options(folder: &Path, profile: &str, begin: Begin) -> PeerOptions
         media_port: None,
         discovery: true,
         print: Print::Nothing,
+        tap: None,
     }
 }
 

@@ -130,6 +130,9 @@ pub struct PeerArgs {
     /// Begin with your microphone off
     #[arg(long)]
     pub muted: bool,
+    /// Keep what is sent and what is heard of each peer in this folder
+    #[arg(long, value_name = "DIR", hide = true)]
+    pub tap: Option<PathBuf>,
     /// Read the jam's code word from the first line of FILE, or of stdin (-)
     #[arg(long, value_name = "FILE|-", value_hint = ValueHint::FilePath)]
     pub code_file: Option<PathBuf>,

@@ -10,6 +10,7 @@ mod net;
 mod print;
 mod sound;
 mod start;
+mod tap;
 
 use std::collections::VecDeque;
 use std::time::Duration;

@@ -1,11 +1,13 @@
 //! The engine: what `update` wants of it, what it tells; and one's own sound looped back.
 
 use std::io;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
 use rtrb::{Consumer, Producer};
 
 use super::media::playout_report;
+use super::tap::TapPart;
 use crate::audio::capture::CaptureSide;
 use crate::audio::engine::{Engine, EngineCommand, EngineError, EngineEvent};
 use crate::audio::render::RenderSide;
@@ -30,16 +32,22 @@ pub(super) struct SoundPart {
     pub(super) refused: u64,
     /// What holds whatever the card does, given again when it did not take it.
     again: Vec<EngineCommand>,
+    tap: Option<TapPart>,
 }
 
 /// Where frames also go while the own sound is looped back.
 type LoopEnd = Arc<Mutex<Option<Producer<ReceivedFrame>>>>;
 
 impl SoundPart {
-    pub(super) fn start(me: PeerId) -> io::Result<(Self, CaptureSide, RenderSide)> {
-        let (engine, capture, render) = Engine::new(|_raised| {})?;
-        let part =
-            Self { engine, me, format: None, looped: LoopEnd::default(), refused: 0, again: Vec::new() };
+    /// `tap`: a folder for what is sent and heard, if it is to be kept.
+    pub(super) fn start(me: PeerId, tap: Option<PathBuf>) -> io::Result<(Self, CaptureSide, RenderSide)> {
+        let (mut engine, capture, render) = Engine::new(|_raised| {})?;
+        let tap = tap.map(TapPart::start).transpose()?;
+        if let (Some(tap), Ok(reader)) = (&tap, engine.tap_capture()) {
+            tap.add("sent".to_owned(), reader);
+        }
+        let looped = LoopEnd::default();
+        let part = Self { engine, me, format: None, looped, refused: 0, again: Vec::new(), tap };
         Ok((part, capture, render))
     }
 
@@ -90,7 +98,13 @@ impl SoundPart {
         strip: StripSettings,
         delay: DelayMode,
     ) -> Result<(), String> {
-        self.engine.add_remote(peer, format, frames, strip, delay).map_err(|error| error.to_string())
+        self.engine.add_remote(peer, format, frames, strip, delay).map_err(|error| error.to_string())?;
+        if let Some(tap) = &self.tap
+            && let Ok(reader) = self.engine.tap_remote(peer)
+        {
+            tap.add(format!("heard_{peer}"), reader);
+        }
+        Ok(())
     }
 
     pub(super) fn remove_remote(&mut self, peer: PeerId) {

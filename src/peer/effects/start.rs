@@ -90,7 +90,7 @@ async fn live(
 
     let (inbox, messages) = mpsc::channel(INBOX_MAX);
     let (mut sound, capture, render) =
-        SoundPart::start(me).map_err(|error| system("start the engine", &error))?;
+        SoundPart::start(me, options.tap.clone()).map_err(|error| system("start the engine", &error))?;
     if let Some(sink) = media.sink() {
         sound.set_sink(sink);
     }
