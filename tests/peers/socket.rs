@@ -44,22 +44,29 @@ fn clients_that_never_read_are_dropped_and_cost_little() {
     let folder = tempfile::tempdir().unwrap();
     let peer = lobby(&folder);
     let mut good = peer.client();
-    let before = memory_kib();
-    let slow: Vec<UnixStream> = (0..20).map(|_| connect(&peer)).collect();
-    for mut stream in &slow {
-        // Until the peer hangs up: far more than it may keep for us.
-        let hung_up = (0..200_000).any(|_| {
-            stream.write_all(STATUS).is_err_and(|error| {
-                !matches!(error.kind(), std::io::ErrorKind::WouldBlock | std::io::ErrorKind::TimedOut)
-            })
+    wait_until::<Status>(&mut good, "status", &[], |status| status.card.is_some());
+    let mut after_round = [0; 3];
+    for (round, memory) in after_round.iter_mut().enumerate() {
+        let slow: Vec<UnixStream> = (0..20).map(|_| connect(&peer)).collect();
+        for mut stream in &slow {
+            // Until the peer hangs up: far more than it may keep for us.
+            let hung_up = (0..200_000).any(|_| {
+                stream.write_all(STATUS).is_err_and(|error| {
+                    !matches!(error.kind(), std::io::ErrorKind::WouldBlock | std::io::ErrorKind::TimedOut)
+                })
+            });
+            assert!(hung_up, "a client that never reads was never dropped");
+            good.request_as::<Status>("status", &[""; 0]).unwrap();
+        }
+        let dropped = 20 * (round as u64 + 1);
+        wait_until::<Doctor>(&mut good, "doctor", &[], |doctor| {
+            doctor.counters["socket_clients_slow"] == dropped
         });
-        assert!(hung_up, "a client that never reads was never dropped");
-        good.request_as::<Status>("status", &[""; 0]).unwrap();
+        *memory = memory_kib();
     }
-    let doctor: Doctor = good.request_as("doctor", &[""; 0]).unwrap();
-    assert_eq!(doctor.counters["socket_clients_slow"], 20);
-    let grown = memory_kib().saturating_sub(before);
-    assert!(grown < 20 * 1024, "20 slow clients cost {grown} KiB, more than a queue each");
+    // The first round fills the allocator's own stores; what is kept for clients would grow with each.
+    let grown = after_round[2].saturating_sub(after_round[0]);
+    assert!(grown < 20 * 1024, "{after_round:?} KiB: 40 slow clients left more than half a queue each");
 }
 
 #[test]
@@ -84,8 +91,9 @@ fn garbage_is_answered_counted_and_forgotten() {
     }
     bad.write_all(STATUS).unwrap();
     assert!(next_reply(&mut lines).ok);
-    let doctor: Doctor = peer.client().request_as("doctor", &[""; 0]).unwrap();
-    assert_eq!(doctor.counters["socket_bad_lines"], 7);
+    wait_until::<Doctor>(&mut peer.client(), "doctor", &[], |doctor| {
+        doctor.counters["socket_bad_lines"] == 7
+    });
 }
 
 #[test]
@@ -121,9 +129,15 @@ fn a_hundred_clients_are_served_and_too_many_are_told() {
     // One that is told so may also see the peer hang up first.
     assert!(refused.count() >= 8);
     drop(clients);
-    wait_until::<Doctor>(&mut peer.client(), "doctor", &[], |doctor| {
-        doctor.counters["socket_clients_refused"] >= 8
-    });
+    // Seats come free as the peer notices; until then a new client is turned away too.
+    let until = std::time::Instant::now() + PATIENCE;
+    while !peer
+        .client()
+        .request_as::<Doctor>("doctor", &[""; 0])
+        .is_ok_and(|doctor| doctor.counters["socket_clients_refused"] >= 8)
+    {
+        assert!(std::time::Instant::now() < until, "no client was counted as refused");
+    }
 }
 
 #[test]

@@ -17,6 +17,9 @@ use crate::protocol::report::PlayoutReport;
 /// dropped and counted by the link (`fallback_dropped`): later it would be of no use.
 pub(super) const FALLBACK_MAX: usize = 256;
 
+/// Sealed packets on their way to the control path.
+pub(super) type Packets = mpsc::Receiver<(PeerId, Vec<u8>)>;
+
 /// Keys of ours that are told but not in use; the link they were for replaces or drops them.
 type Offers = BTreeMap<PeerId, (u32, StreamKeys)>;
 
@@ -37,10 +40,7 @@ struct Rate {
 }
 
 impl MediaPart {
-    pub(super) fn start(
-        ifaces: &[String],
-        port: Option<u16>,
-    ) -> Result<(Self, mpsc::Receiver<(PeerId, Vec<u8>)>), ErrorReply> {
+    pub(super) fn start(ifaces: &[String], port: Option<u16>) -> Result<(Self, Packets), ErrorReply> {
         let (fallback, packets) = mpsc::channel(FALLBACK_MAX);
         let bind = MediaBind { ifaces: ifaces.to_vec(), port, fallback: Some(fallback) };
         let plane = MediaPlane::bind(&bind).map_err(|error| {

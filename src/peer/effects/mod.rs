@@ -66,7 +66,8 @@ struct Parts {
     socket: std::sync::Arc<SocketCounters>,
     ifaces: Vec<String>,
     inbox: mpsc::Sender<Message>,
-    read_at_us: u64,
+    /// When figures were read last, in µs.
+    read_at_us: Option<u64>,
     ended: Option<Result<ExitReason, ErrorReply>>,
 }
 
@@ -114,7 +115,7 @@ async fn drive(
             }
             Some(input) = inlets.socket.recv() => {
                 if let Some((client, request)) = parts.hub.take(input) {
-                    if shows_figures(&request.action) && clock::now().micros() > parts.read_at_us + FRESH_US {
+                    if shows_figures(&request.action) && !parts.are_figures_fresh() {
                         waiting.extend(parts.poll());
                         waiting.push_back(parts.read());
                     }
@@ -195,11 +196,15 @@ impl Parts {
         messages
     }
 
+    fn are_figures_fresh(&self) -> bool {
+        self.read_at_us.is_some_and(|at| clock::now().micros() <= at + FRESH_US)
+    }
+
     /// Fresh figures.
     fn read(&mut self) -> Message {
         use std::sync::atomic::Ordering::Relaxed;
         let now_us = clock::now().micros();
-        self.read_at_us = now_us;
+        self.read_at_us = Some(now_us);
         let (levels, capture_lost) = self.sound.levels();
         let card = self.card.stats().unwrap_or_default();
         let own = [

@@ -119,7 +119,7 @@ async fn live(
         socket: socket_counters,
         ifaces: options.ifaces.clone(),
         inbox,
-        read_at_us: 0,
+        read_at_us: None,
         ended: None,
     };
     parts.tell(Event::Ready {

@@ -70,12 +70,15 @@ impl SocketServer {
     /// # Errors
     /// As `bind`; a path beyond the system's limit (108 bytes on Linux) is `InvalidInput`.
     pub fn bind(path: &Path, _lock: &ProfileLock) -> io::Result<Self> {
-        match fs::remove_file(path) {
+        // Under another name first, so that whoever finds the socket finds it with its mode.
+        let unfinished = path.with_extension("sock~");
+        match fs::remove_file(&unfinished) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
             Ok(()) | Err(_) => {}
         }
-        let listener = UnixListener::bind(path)?;
-        fs::set_permissions(path, fs::Permissions::from_mode(0o600))?;
+        let listener = UnixListener::bind(&unfinished)?;
+        fs::set_permissions(&unfinished, fs::Permissions::from_mode(0o600))?;
+        fs::rename(&unfinished, path)?;
         Ok(Self { listener, path: path.to_owned(), counters: Arc::default() })
     }
 
@@ -233,7 +236,7 @@ async fn read_requests(id: ClientId, read: OwnedReadHalf, inbox: &mpsc::Sender<S
         let answer = match read_line(&mut reader, &mut line).await {
             Ok(Read::Line) if line.iter().all(u8::is_ascii_whitespace) => continue,
             Ok(Read::Line) => parse_request(&line),
-            Ok(Read::TooLong) => Err(ReplyLine::failed(0, too_long())),
+            Ok(Read::TooLong) => Err(Box::new(ReplyLine::failed(0, too_long()))),
             Ok(Read::End) | Err(_) => return,
         };
         match answer {
@@ -298,18 +301,19 @@ async fn read_line(reader: &mut BufReader<OwnedReadHalf>, line: &mut Vec<u8>) ->
 /// # Errors
 /// The reply to send back: [`ErrorCode::Usage`] for what is not a request, [`ErrorCode::Version`] for one
 /// of another version. It carries the request's id if that could be read.
-pub fn parse_request(line: &[u8]) -> Result<RequestLine, ReplyLine> {
+pub fn parse_request(line: &[u8]) -> Result<RequestLine, Box<ReplyLine>> {
+    let failed = |id, error| Err(Box::new(ReplyLine::failed(id, error)));
     let value: serde_json::Value = match serde_json::from_slice(line) {
         Ok(value) => value,
-        Err(error) => return Err(ReplyLine::failed(0, not_a_request(&error.to_string()))),
+        Err(error) => return failed(0, not_a_request(&error.to_string())),
     };
     let id = value.get("id").and_then(serde_json::Value::as_u64).unwrap_or(0);
     match value.get("v").and_then(serde_json::Value::as_u64) {
         Some(version) if version == u64::from(API_VERSION) => {}
-        Some(version) => return Err(ReplyLine::failed(id, other_version(version))),
-        None => return Err(ReplyLine::failed(id, not_a_request("there is no version in it"))),
+        Some(version) => return failed(id, other_version(version)),
+        None => return failed(id, not_a_request("there is no version in it")),
     }
-    serde_json::from_value(value).map_err(|error| ReplyLine::failed(id, not_a_request(&error.to_string())))
+    serde_json::from_value(value).or_else(|error| failed(id, not_a_request(&error.to_string())))
 }
 
 fn not_a_request(why: &str) -> ErrorReply {

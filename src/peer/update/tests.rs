@@ -307,7 +307,9 @@ fn panic_reaches_the_engine_before_anything_else() {
 
 #[test]
 fn strips_change_are_kept_and_come_back() {
-    let table: [(&str, &[&str], f32, f32, bool, bool); 7] = [
+    /// Action, arguments; gain, pan, muted, solo afterwards.
+    type Row = (&'static str, &'static [&'static str], f32, f32, bool, bool);
+    let table: [Row; 7] = [
         ("fader", &["bo", "-6"], -6.0, 0.0, false, false),
         ("fader.by", &["Bo", "2"], -4.0, 0.0, false, false),
         ("pan", &["Bo", "-0.5"], -4.0, -0.5, false, false),
