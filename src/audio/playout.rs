@@ -23,6 +23,14 @@ use crate::protocol::playout_delay::PlayoutDelay;
 /// wrong, longer keeps the guess where the truth is known.
 const CROSSFADE: u32 = 32;
 
+/// First arrivals in a row that must all be late before reading goes back to meet them: a card that
+/// skipped a block, or a path that became longer. A frame held up alone, or a burst after a freeze,
+/// ends with one in time.
+const LATE_RUN: u32 = 3;
+
+/// Samples before the position that the sinc still reads.
+const BEHIND: u64 = 16;
+
 /// Bins of 20 ms listened to before the first sound: long enough to see the spread of a link, short
 /// enough for "join to sound" (DESIGN: 500 ms in all).
 const LISTEN_BINS: usize = 4;
@@ -73,7 +81,7 @@ pub struct Playout {
     output_time: u64,
     last_arrival: u64,
     drift_at: u64,
-    required_least: f32,
+    late_run: u32,
     required_last: f32,
     peak: f32,
     counters: Arc<PlayoutCounters>,
@@ -150,7 +158,7 @@ impl Playout {
             output_time: 0,
             last_arrival: 0,
             drift_at: 0,
-            required_least: 0.0,
+            late_run: 0,
             required_last: 0.0,
             peak: 0.0,
             counters: Arc::clone(&counters),
@@ -192,6 +200,12 @@ impl Playout {
         if self.state == State::Waiting {
             self.listen_from(received.frame.seq, start);
         }
+        if self.buffer.is_new_but_late(received.frame.seq) && self.state == State::Playing {
+            self.late_run += 1;
+            if self.late_run >= LATE_RUN {
+                self.meet_late(received.frame.seq, start);
+            }
+        }
         let inserted = match self.buffer.insert(&received.frame) {
             Inserted::Overflow => {
                 self.listen_from(received.frame.seq, start);
@@ -202,22 +216,40 @@ impl Playout {
         match inserted {
             Inserted::Duplicate | Inserted::Overflow => return,
             Inserted::Late => self.counters.late.add(1),
-            Inserted::Queued => {}
+            Inserted::Queued => self.late_run = 0,
         }
         self.last_arrival = self.output_time;
         self.capture_clock.observe(start + self.frame_samples(), received.arrived.micros());
-        let required = (self.held + LOOKAHEAD as f64 + self.position.after(start)) as f32;
+        let required = self.required(start);
         self.delay.observe(self.output_time, required);
-        self.note_required(required);
-    }
-
-    /// The least any frame required (creeping up, so that a changed link is followed) and jitter.
-    fn note_required(&mut self, required: f32) {
-        let creep = 0.000_5;
-        self.required_least =
-            if required < self.required_least { required } else { self.required_least + creep };
         self.counters.note_jitter((required - self.required_last).abs());
         self.required_last = required;
+    }
+
+    /// The delay that would have had the frame that starts at media time `start` here in time.
+    fn required(&self, start: u64) -> f32 {
+        (self.held + LOOKAHEAD as f64 + self.position.after(start)) as f32
+    }
+
+    /// Frames keep coming late: reading goes back to the one that comes now. Nothing real is heard
+    /// twice, since all that was read from there on was invented.
+    fn meet_late(&mut self, seq: u64, start: u64) {
+        let shift = (self.buffer.next() - seq) * self.frame_samples();
+        if shift > FILL_MAX {
+            return;
+        }
+        // What was invented last goes on from where reading goes on.
+        for at in self.position.at.saturating_sub(BEHIND)..self.written {
+            self.line.write(at - shift, self.line.sample(at));
+        }
+        let required = self.required(start);
+        self.position.at -= shift;
+        self.written -= shift;
+        self.held += shift as f64;
+        self.buffer.rewind(seq);
+        self.delay.moved_back(shift as f32, required);
+        self.late_run = 0;
+        self.counters.moved_back.add(1);
     }
 
     /// Begins to learn the link from the frame `seq` that starts at media time `start`.
@@ -235,7 +267,7 @@ impl Playout {
         self.held = 0.0;
         self.position = Position { at: start, fraction: 0.0 };
         self.written = start;
-        self.required_least = f32::MAX;
+        self.late_run = 0;
     }
 
     fn start_or_stop(&mut self) {
@@ -260,7 +292,7 @@ impl Playout {
     /// What the delay is on this link when nothing is held back: a frame and the look-ahead, less the
     /// requirement that our counting gives it.
     fn unavoidable(&self) -> f32 {
-        (self.frame_samples() as usize + LOOKAHEAD) as f32 - self.required_least
+        (self.frame_samples() as usize + LOOKAHEAD) as f32 - self.delay.floor()
     }
 
     fn play(&mut self, out: &mut [Stereo]) {

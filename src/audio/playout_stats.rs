@@ -45,6 +45,7 @@ pub(super) struct PlayoutCounters {
     pub(super) concealed_samples: Counter,
     pub(super) undecodable: Counter,
     pub(super) restarts: Counter,
+    pub(super) moved_back: Counter,
     pub(super) playout_delay: Value,
     pub(super) target_delay: Value,
     pub(super) drift_ppm: Value,
@@ -78,6 +79,8 @@ pub struct PlayoutReading {
     pub undecodable: u64,
     /// How often the stream stopped or jumped and was begun anew.
     pub restarts: u64,
+    /// How often reading went back to meet frames that kept coming late.
+    pub moved_back: u64,
     /// Time from a frame's arrival to its end in the block that plays it, in ms.
     pub playout_delay_ms: f64,
     /// What that is heading for.
@@ -113,6 +116,7 @@ impl PlayoutStats {
             concealed_ms: samples_to_ms(c.concealed_samples.read() as f64),
             undecodable: c.undecodable.read(),
             restarts: c.restarts.read(),
+            moved_back: c.moved_back.read(),
             playout_delay_ms: ms(&c.playout_delay),
             target_delay_ms: ms(&c.target_delay),
             drift_ppm: f64::from(c.drift_ppm.read()),

@@ -108,6 +108,19 @@ impl JitterBuffer {
         self.next += 1;
     }
 
+    /// Whether a frame comes for the first time, after its turn.
+    #[must_use]
+    pub fn is_new_but_late(&self, seq: FrameSeq) -> bool {
+        let seen = self.slots[(seq % SLOTS as u64) as usize].seen;
+        seq < self.next && seen.is_none_or(|seen| seen < seq)
+    }
+
+    /// Goes back to the turn of `seq`, which was passed over and never came until now. Frames that
+    /// are held stay held.
+    pub fn rewind(&mut self, seq: FrameSeq) {
+        self.next = self.next.min(seq);
+    }
+
     fn slot(&self) -> &Slot {
         &self.slots[(self.next % SLOTS as u64) as usize]
     }
@@ -148,6 +161,21 @@ mod tests {
         assert_eq!(buffer.insert(&frame(0)), Inserted::Late);
         assert_eq!(buffer.insert(&frame(0)), Inserted::Duplicate);
         assert!(!buffer.is_ready());
+    }
+
+    #[test]
+    fn a_turn_that_was_passed_over_can_be_given_back() {
+        let mut buffer = JitterBuffer::new(5);
+        buffer.skip();
+        buffer.insert(&frame(7));
+        assert!(buffer.is_new_but_late(5));
+        buffer.rewind(5);
+        assert_eq!(buffer.insert(&frame(5)), Inserted::Queued);
+        assert_eq!(buffer.insert(&frame(5)), Inserted::Duplicate);
+        buffer.insert(&frame(6));
+        let out: Vec<_> = std::iter::from_fn(|| buffer.take()).map(|frame| frame.seq).collect();
+        assert_eq!(out, [5, 6, 7]);
+        assert!(!buffer.is_new_but_late(6));
     }
 
     #[test]
