@@ -1,7 +1,7 @@
 //! `audio`: list, try and choose sound cards, whether or not a peer runs.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::io;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -66,55 +66,66 @@ fn reach_to_hear(context: &Context, args: &CheckArgs) -> Outcome<Reach> {
 
 /// Something that is on for a while, and off again whatever happens.
 fn switched(context: &Context, args: &CheckArgs, action: &str, says: &str) -> Outcome {
-    let signal = signals()?;
+    let signals = signals()?;
     let mut reach = reach_to_hear(context, args)?;
     reach.client().request(action, &["on"])?;
     context.out.note(says);
-    let until = Instant::now() + args.limit;
-    while Instant::now() < until && signal.load(Ordering::Relaxed) == 0 {
-        thread::sleep(SLICE.min(args.limit));
-    }
+    let signal = signal_within(&signals, args.limit);
     reach.client().request(action, &["off"])?;
     drop(reach);
-    ended_by(&signal)
+    ended_by(signal)
 }
 
 fn level(context: &Context, args: &CheckArgs) -> Outcome {
-    let signal = signals()?;
+    let signals = signals()?;
     let mut reach = reach_to_hear(context, args)?;
     let until = Instant::now() + args.limit;
     loop {
         ask_with(context, reach.client(), "audio.level", &[])?;
         let left = until.saturating_duration_since(Instant::now());
-        if left.is_zero() || signal.load(Ordering::Relaxed) != 0 {
+        let signal = signal_within(&signals, left.min(LEVEL_EVERY));
+        if left.is_zero() || signal.is_some() {
             drop(reach);
-            return ended_by(&signal);
+            return ended_by(signal);
         }
-        thread::sleep(left.min(LEVEL_EVERY));
     }
 }
-
-/// Shorter ends nothing sooner that a person would notice.
-const SLICE: Duration = Duration::from_millis(20);
 
 /// Four lines a second can be read; a meter that moves is for the screen.
 const LEVEL_EVERY: Duration = Duration::from_millis(250);
 
-/// Becomes the number of the signal that asks us to end.
-fn signals() -> Outcome<Arc<AtomicUsize>> {
-    let caught = Arc::new(AtomicUsize::new(0));
-    for number in [SIGINT, SIGTERM] {
-        let value = usize::try_from(number).unwrap_or_default();
-        signal_hook::flag::register_usize(number, Arc::clone(&caught), value)
-            .map_err(|error| bug("wait for signals", &error.to_string()))?;
-    }
-    Ok(caught)
+/// Signals that may wait to be read: the first one ends us, more say nothing new.
+const SIGNALS_WAITING: usize = 4;
+
+/// Gives the numbers of signals that ask us to end.
+fn signals() -> Outcome<Receiver<i32>> {
+    let failed = |error: io::Error| bug("wait for signals", &error.to_string());
+    let mut caught = signal_hook::iterator::Signals::new([SIGINT, SIGTERM]).map_err(failed)?;
+    let (tell, told) = sync_channel(SIGNALS_WAITING);
+    thread::Builder::new()
+        .name("jamtty-signals".to_owned())
+        .spawn(move || {
+            for number in caught.forever() {
+                let _ = tell.try_send(number);
+            }
+        })
+        .map_err(failed)?;
+    Ok(told)
 }
 
-fn ended_by(signal: &AtomicUsize) -> Outcome {
-    match u8::try_from(128 + signal.load(Ordering::Relaxed)) {
-        Ok(128) | Err(_) => Ok(()),
-        Ok(code) => Err(Stop::Code(code)),
+/// Waits for a signal, no longer than `limit`.
+fn signal_within(signals: &Receiver<i32>, limit: Duration) -> Option<i32> {
+    match signals.recv_timeout(limit) {
+        Ok(number) => Some(number),
+        // The thread that tells lives as long as we do.
+        Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => None,
+    }
+}
+
+fn ended_by(signal: Option<i32>) -> Outcome {
+    match signal.and_then(|number| u8::try_from(128 + number).ok()) {
+        None => Ok(()),
+        Some(code) => Err(Stop::Code(code)),
     }
 }
 
