@@ -82,6 +82,9 @@ fn opus_encoder(format: StreamFormat) -> Result<opus::Encoder, opus::Error> {
     // Constant bit rate: packets of one size say nothing of the music, and nothing waits for a big one.
     encoder.set_vbr(false)?;
     encoder.set_complexity(OPUS_COMPLEXITY)?;
+    // Each frame says its loudness in full. Told as a change from the frame before, one lost frame of 2.5 ms
+    // makes libopus play 9 dB softer, to be safe, and come back over 80 ms.
+    encoder.set_prediction_disabled(true)?;
     Ok(encoder)
 }
 
@@ -257,6 +260,30 @@ mod tests {
                 power += input[n][0].powi(2);
             }
             assert!(error / power < 0.01, "{format}: {} dB", 10.0 * (error / power).log10());
+        }
+    }
+
+    #[test]
+    fn a_lost_opus_frame_is_over_when_the_next_have_come() {
+        let format = StreamFormat::opus(1, 120, 128).unwrap();
+        let mut encoder = Encoder::new(format).unwrap();
+        let (mut whole, mut holed) = (Decoder::new(format).unwrap(), Decoder::new(format).unwrap());
+        let power = |frame: &[Stereo]| frame.iter().map(|sample| sample[0].powi(2)).sum::<f32>();
+        for (index, frame) in sine(120 * 200, 110.0).chunks_exact(120).enumerate() {
+            let mut bytes = [0; 1_000];
+            let len = encoder.encode(frame, &mut bytes);
+            let (mut clean, mut heard) = ([[0.0; 2]; 120], [[0.0; 2]; 120]);
+            assert!(whole.decode(&bytes[..len], &mut clean));
+            let since_lost = index % 50;
+            if index >= 50 && since_lost == 0 {
+                holed.conceal(&mut heard);
+            } else {
+                assert!(holed.decode(&bytes[..len], &mut heard));
+            }
+            if since_lost > 2 {
+                let db = 10.0 * (power(&heard) / power(&clean)).log10();
+                assert!(db.abs() < 1.0, "{since_lost} frames after a lost one: {db} dB");
+            }
         }
     }
 
