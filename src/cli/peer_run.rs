@@ -26,6 +26,9 @@ pub(super) fn run(context: &Context, args: &PeerArgs) -> Outcome {
         options.code = Some(code_word(file)?);
     }
     start_log(context, &loaded.config);
+    if let (Begin::Join { target }, Print::Lines) = (&options.begin, options.print) {
+        context.out.note(&looking_for(target));
+    }
     let ended = run::run(options).map_err(|error| Stop::from(error.0))?;
     if panic_report::happened() {
         return Err(Stop::Code(ErrorCode::Bug.exit_code()));
@@ -34,6 +37,16 @@ pub(super) fn run(context: &Context, args: &PeerArgs) -> Outcome {
         0 => Ok(()),
         code => Err(Stop::Code(code)),
     }
+}
+
+/// Said at once: a jam that is not there yet is waited for.
+fn looking_for(target: &str) -> String {
+    let what = match target {
+        "first" => "any jam".to_owned(),
+        "last" => "the jam you were in last".to_owned(),
+        _ => crate::domain::name::safe_line(target, 60),
+    };
+    format!("looking for {what}; Ctrl-C ends the wait")
 }
 
 fn stdin_is_wanted_twice(args: &PeerArgs) -> bool {

@@ -53,5 +53,5 @@ fn a_second_peer_of_one_profile_is_refused() {
     let second = Running::start(options(folder.path(), "Ana", Begin::Lobby));
     let refusal = second.end().unwrap_err().0;
     assert_eq!(refusal.code, ErrorCode::TryAgain);
-    assert!(refusal.to_string().contains("jamtty attach"), "{refusal}");
+    assert!(refusal.to_string().contains("jamtty quit"), "{refusal}");
 }

@@ -37,7 +37,7 @@ pub enum CardEvent {
 /// A card as it runs.
 #[derive(Debug, Clone, PartialEq)]
 pub struct OpenedCard {
-    /// One line for people: name, rate, period, priority.
+    /// One line for people: name, rate, period, channels.
     pub description: String,
     /// Where sound comes in; `None` if silence stands in for it.
     pub input: Option<CardEnd>,

@@ -160,8 +160,13 @@ impl Show for Mic {
 
 impl Show for Strip {
     fn lines(&self) -> Vec<String> {
-        let mut line =
-            format!("{}: {:+.1} dB, pan {:+.2}, delay {}", self.who, self.gain_db, self.pan, self.delay);
+        let mut line = format!(
+            "{}: {:+.1} dB, pan {:+.2}, held back {}",
+            self.who,
+            self.gain_db,
+            self.pan,
+            delay_words(&self.delay)
+        );
         for (set, mark) in [(self.muted, "MUTE"), (self.solo, "SOLO"), (self.howl_cut, "FEEDBACK CUT")] {
             if set {
                 line.push_str(", ");
@@ -188,11 +193,21 @@ impl Show for Strip {
 
 impl Show for Delay {
     fn lines(&self) -> Vec<String> {
-        vec![format!("{}: delay {}", self.who, self.delay)]
+        vec![format!("{}: held back {}", self.who, delay_words(&self.delay))]
     }
 
     fn rows(&self) -> Vec<Vec<String>> {
         vec![row(["delay", &self.who.key, &self.who.name, &self.delay])]
+    }
+}
+
+/// `auto` as the wire has it, a number with its unit.
+fn delay_words(delay: &str) -> String {
+    match delay {
+        "auto" => "as the network needs (auto)".to_owned(),
+        "quick" => "as little as it can be (quick)".to_owned(),
+        "safe" => "longer, to be safe (safe)".to_owned(),
+        ms => format!("{ms} ms"),
     }
 }
 

@@ -268,12 +268,12 @@ impl fmt::Display for Event {
         let whose = |who: &Option<Person>| who.as_ref().map_or("your input".to_owned(), ToString::to_string);
         match self {
             Self::Ready { profile, me, socket } => {
-                write!(f, "ready: {me}, profile {profile}, socket {socket}")
+                write!(f, "ready: you are {me}, profile {profile}, socket {socket}")
             }
-            Self::Listening { address } => write!(f, "listening on {address}"),
-            Self::PeerSeen { who, jam: Some(jam) } => write!(f, "{who} is here, in {jam}"),
-            Self::PeerSeen { who, jam: None } => write!(f, "{who} is here"),
-            Self::PeerGone { who } => write!(f, "{who} is gone"),
+            Self::Listening { address } => write!(f, "others reach you at {address}"),
+            Self::PeerSeen { who, jam: Some(jam) } => write!(f, "{who} is on this network, in {jam}"),
+            Self::PeerSeen { who, jam: None } => write!(f, "{who} is on this network"),
+            Self::PeerGone { who } => write!(f, "{who} is no longer on this network"),
             Self::Joined { jam, people } if people.is_empty() => {
                 write!(f, "you are in {jam}, nobody else is yet")
             }
@@ -283,12 +283,12 @@ impl fmt::Display for Event {
             }
             Self::JoinRefused { error, .. } => write!(f, "{error}"),
             Self::Left { jam, why } => write!(f, "you left {jam}: {why}"),
-            Self::ParticipantJoined { who } => write!(f, "{who} joined"),
+            Self::ParticipantJoined { who } => write!(f, "{who} joined you"),
             Self::ParticipantAway { who } => write!(f, "{who} is away: connection lost, seat kept"),
             Self::ParticipantBack { who } => write!(f, "{who} is back"),
             Self::ParticipantLeft { who, why } => write!(f, "{who} left: {why}"),
             Self::ParticipantUpdated { who, plays } if plays.is_empty() => {
-                write!(f, "{who} changed their card")
+                write!(f, "{who} changed their name or what they play")
             }
             Self::ParticipantUpdated { who, plays } => write!(f, "{who} plays {}", plays.join(", ")),
             Self::StewardChanged { who } => write!(f, "{who} is the steward now"),
@@ -304,11 +304,16 @@ impl fmt::Display for Event {
                 ErrorReply::new(ErrorCode::Failed, what, why, remedy).fmt(f)
             }
             Self::CardRestored { card } => write!(f, "card back: {card}"),
-            Self::LinkUp { who, address } => write!(f, "sound from {who} by UDP, {address}"),
+            Self::LinkUp { who, address } => write!(f, "you hear {who} (UDP, {address})"),
             Self::LinkFallback { who } => {
-                write!(f, "UDP to {who} does not get through: sound takes a stream, with more delay")
+                write!(
+                    f,
+                    "sound between you and {who} takes a detour, with more delay: UDP does not get through"
+                )
             }
-            Self::LinkBack { who, address } => write!(f, "sound from {who} by UDP again, {address}"),
+            Self::LinkBack { who, address } => {
+                write!(f, "you hear {who} the short way again (UDP, {address})")
+            }
             Self::HowlCut { who, hz } => {
                 write!(f, "feedback at {hz:.0} Hz cut on {}; `jamtty do howl.release` undoes it", whose(who))
             }

@@ -109,7 +109,7 @@ pub struct Me {
 /// The sound card in use.
 #[derive(Debug, Default, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Card {
-    /// Its name for people.
+    /// For people: its name, rate, period and channels.
     pub description: String,
     /// Its ports or channels, by name.
     pub ports: Vec<String>,
@@ -143,16 +143,12 @@ impl Card {
 
 impl fmt::Display for Card {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}, {} Hz", self.description, self.rate_hz)?;
-        if self.period > 0 {
-            write!(f, ", {} samples", self.period)?;
-        }
-        write!(f, ", {} in, {} out", self.input_channels, self.output_channels)?;
+        f.write_str(&self.description)?;
         if !self.ports.is_empty() {
-            write!(f, " ({})", self.ports.join(", "))?;
+            write!(f, "; ports {}", self.ports.join(", "))?;
         }
         if !self.priority.is_empty() {
-            write!(f, ", {}", self.priority)?;
+            write!(f, "; priority: {}", self.priority)?;
         }
         Ok(())
     }

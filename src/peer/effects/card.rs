@@ -15,6 +15,7 @@ use crate::audio::device::{
 use crate::audio::render::RenderSide;
 use crate::audio::rt::{CardTime, Rt};
 use crate::audio::virtual_card::{RawFormat, VirtualCard, VirtualInput, VirtualOutput, VirtualTrouble};
+use crate::audio::wav::WavError;
 use crate::peer::api::{Card, CardClock, ErrorCode, ErrorReply, ListedCard};
 use crate::peer::message::{Ask, CardEffect, CardMessage, Message};
 use crate::peer::run::{CardOptions, VirtualIn, VirtualOut};
@@ -234,7 +235,9 @@ fn is_there(path: &Path) -> Result<(), ErrorReply> {
 
 fn refusal(error: &CardError) -> ErrorReply {
     let code = match &error.trouble {
-        CardTrouble::Virtual(VirtualTrouble::Wav(_)) => ErrorCode::BadInput,
+        CardTrouble::Virtual(VirtualTrouble::Wav(WavError::Unwritable { .. })) => ErrorCode::CannotWrite,
+        CardTrouble::Virtual(VirtualTrouble::Wav(WavError::NotFound(_))) => ErrorCode::NoFile,
+        CardTrouble::Virtual(VirtualTrouble::Wav(WavError::Unreadable { .. })) => ErrorCode::BadInput,
         CardTrouble::Virtual(VirtualTrouble::Wish(_)) | CardTrouble::NoSuchHost { .. } => ErrorCode::Usage,
         CardTrouble::Virtual(VirtualTrouble::System(_)) => ErrorCode::CannotWrite,
         CardTrouble::Busy

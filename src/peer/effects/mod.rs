@@ -83,7 +83,11 @@ async fn drive(
     let mut waiting: VecDeque<Message> = first.into();
     loop {
         while let Some(message) = waiting.pop_front() {
-            for effect in update(model, message, clock::now()) {
+            let effects = update(model, message, clock::now());
+            if effects.iter().any(|effect| matches!(effect, Effect::Quit(Err(_)))) {
+                parts.printer.failing();
+            }
+            for effect in effects {
                 waiting.extend(parts.apply(effect, model));
             }
             if let Some(ended) = parts.ended.take() {

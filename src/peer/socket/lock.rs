@@ -76,7 +76,7 @@ fn runs_already(file: &mut File, profile: &str) -> ErrorReply {
         ErrorCode::TryAgain,
         format!("a peer of profile {profile} runs already{number}"),
         "one profile is one person, and one process",
-        "Use `jamtty attach` or `jamtty status` to reach it, or --profile NAME to start another",
+        "Drive it from here with `jamtty status` and `jamtty do`, end it with `jamtty quit`, or start another person with --profile NAME",
     )
 }
 
@@ -111,7 +111,7 @@ mod tests {
         let refusal = ProfileLock::acquire(&paths(&folder)).unwrap_err();
         assert_eq!(refusal.code, ErrorCode::TryAgain);
         assert!(refusal.what.contains(&format!("(pid {})", std::process::id())), "{refusal}");
-        assert!(refusal.remedy.contains("jamtty attach") && refusal.remedy.contains("--profile"));
+        assert!(refusal.remedy.contains("jamtty quit") && refusal.remedy.contains("--profile"));
         drop(first);
         ProfileLock::acquire(&paths(&folder)).unwrap();
     }

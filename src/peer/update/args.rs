@@ -133,7 +133,7 @@ pub(super) fn find_peer(model: &Model, text: &str, among: Among) -> Result<PeerI
             ),
             Close::None(near) => {
                 let place = if among == Among::Jam { "in this jam" } else { "known here" };
-                let remedy = near.map_or("`jamtty status` lists who is".to_owned(), |near| {
+                let remedy = near.map_or("`jamtty status` lists who is here".to_owned(), |near| {
                     format!("Did you mean {near}?")
                 });
                 ErrorReply::new(ErrorCode::NotFound, format!("nobody {place} is called {text}"), "", remedy)

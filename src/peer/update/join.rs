@@ -101,7 +101,7 @@ impl Step<'_> {
                 ErrorCode::TryAgain,
                 "one jam at a time",
                 why,
-                "Leave it first: leave",
+                "Leave it first: `jamtty leave`",
             ));
         }
         if let Some(joining) = &self.model.joining {
@@ -110,7 +110,7 @@ impl Step<'_> {
                 ErrorCode::TryAgain,
                 "one jam at a time",
                 why,
-                "Wait for it, or give up: leave",
+                "Wait for it, or give up: `jamtty leave`",
             ));
         }
         Ok(())
@@ -138,7 +138,7 @@ impl Step<'_> {
                     ErrorCode::BadInput,
                     "this ticket cannot be read",
                     error.to_string(),
-                    "Copy it again, all of it",
+                    "On their side `jamtty ticket` prints it again",
                 )
             })?;
             if ticket.peer == self.model.setup.me {
@@ -254,16 +254,20 @@ impl Step<'_> {
             self.model.joining.as_ref().map_or_else(|| who.to_string(), |joining| joining.target.clone());
         let (code, remedy) = match reason {
             JoinFailure::Full { .. } => {
-                (ErrorCode::TryAgain, "Wait until someone leaves, or open another: new")
+                (ErrorCode::TryAgain, "Wait until someone leaves, or open another: `jamtty new`")
             }
             JoinFailure::Busy => (ErrorCode::TryAgain, "Try again in a few seconds"),
             JoinFailure::TooManyTries { .. } => (ErrorCode::Refused, "Ask them for the word, then try again"),
-            JoinFailure::CodeNeeded => (ErrorCode::Refused, "Join with --code-file FILE, or code=WORD"),
+            JoinFailure::CodeNeeded => {
+                (ErrorCode::Refused, "Ask them for the word, and join with --code-file FILE")
+            }
             JoinFailure::CodeWrong => {
                 (ErrorCode::Refused, "Ask them for the word; upper and lower case do not count")
             }
             JoinFailure::Removed => (ErrorCode::Refused, "Join or open another jam"),
-            JoinFailure::Blocked => (ErrorCode::Refused, "Take them off your block list first: unblock NAME"),
+            JoinFailure::Blocked => {
+                (ErrorCode::Refused, "Take them off your block list first: `jamtty do unblock NAME`")
+            }
             JoinFailure::NotProven => (ErrorCode::Refused, "Ask them which jam the word is for"),
             JoinFailure::NoSuchSession => (ErrorCode::NotFound, "`jamtty ls` shows the jams of this network"),
             JoinFailure::NoAnswer => {

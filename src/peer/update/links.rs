@@ -22,7 +22,7 @@ impl Step<'_> {
             Err(error) => self.tell(Event::Warning {
                 what: "your sound cannot be sent in this form".to_owned(),
                 why: error.to_string(),
-                remedy: "Choose another with codec, frame or bitrate".to_owned(),
+                remedy: "Choose another: `jamtty do codec opus`, `jamtty do bitrate 128`".to_owned(),
             }),
         }
     }

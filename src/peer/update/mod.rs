@@ -63,7 +63,10 @@ impl Step<'_> {
                 let doctor = view::doctor(self.model, self.now, interfaces, media_port);
                 self.reply(ask, &doctor);
             }
-            Message::Signal(number) => self.end(Ok(ExitReason::Signal(number)), "told to by the system"),
+            Message::Signal(number) => self.end(
+                Ok(ExitReason::Signal(number)),
+                if number == 2 { "Ctrl-C" } else { "the system asked for it" },
+            ),
         }
     }
 

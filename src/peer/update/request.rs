@@ -143,7 +143,7 @@ impl Step<'_> {
             "doctor" => self.effects.push(Effect::Survey(ask)),
             "quit" => {
                 self.done(ask);
-                self.end(Ok(ExitReason::Quit), "told to by a client");
+                self.end(Ok(ExitReason::Quit), "asked to, with quit");
             }
             other => return Err(no_such_action(other)),
         }

@@ -302,8 +302,8 @@ fn findings(model: &Model, links: &[Link], interfaces: &[Interface]) -> Vec<Find
         ),
         Some(_) if model.readings.xruns > 0 => find(
             format!("the sound card was not served in time {} times", model.readings.xruns),
-            "the period is short for this machine, or its priority is not raised".to_owned(),
-            "Choose a longer period: audio.set period=128; or allow real-time priority (audio group, limits.conf)",
+            "the machine was busy, or the period is short for it".to_owned(),
+            "Choose a longer period: `jamtty audio set --period 128`; end what else keeps it busy",
         ),
         Some(_) => {}
     }
@@ -340,7 +340,7 @@ fn findings(model: &Model, links: &[Link], interfaces: &[Interface]) -> Vec<Find
             find(
                 format!("what {name} sends arrives {jitter:.1} ms unevenly"),
                 "Wi-Fi, or a busy network or machine".to_owned(),
-                "Use a cable; or hold back more: delay NAME safe",
+                "Use a cable; or hold it back longer: `jamtty do delay NAME safe`",
             );
         }
     }
@@ -350,19 +350,22 @@ fn findings(model: &Model, links: &[Link], interfaces: &[Interface]) -> Vec<Find
 /// A session command that was refused, for people.
 pub(super) fn refused(why: CommandRefused) -> ErrorReply {
     let (code, remedy) = match why {
-        CommandRefused::AlreadyInSession => (ErrorCode::TryAgain, "Leave it first: leave"),
+        CommandRefused::AlreadyInSession => (ErrorCode::TryAgain, "Leave it first: `jamtty leave`"),
         CommandRefused::NotInSession => {
-            (ErrorCode::NotFound, "Open one with new, or join one; `jamtty ls` lists them")
+            (ErrorCode::NotFound, "Open one with `jamtty new`, or join one: `jamtty ls` lists them")
         }
-        CommandRefused::NotSteward { .. } => {
-            (ErrorCode::Refused, "Ask the steward, or hear less of them: mute, block")
-        }
+        CommandRefused::NotSteward { .. } => (
+            ErrorCode::Refused,
+            "Ask the steward, or hear less of them: `jamtty do mute NAME`, `jamtty do block NAME`",
+        ),
         CommandRefused::NoSuchParticipant(_) => (ErrorCode::NotFound, "`jamtty status` lists who is here"),
         CommandRefused::Oneself => (ErrorCode::Usage, "Name someone else"),
         CommandRefused::ChatTooLong => (ErrorCode::Usage, "Say it in several lines"),
         CommandRefused::ChatEmpty => (ErrorCode::Usage, "Write something"),
         CommandRefused::ChatTooFast => (ErrorCode::TryAgain, "Wait a few seconds"),
-        CommandRefused::TooManyBlocked => (ErrorCode::Refused, "Take someone off first: unblock NAME"),
+        CommandRefused::TooManyBlocked => {
+            (ErrorCode::Refused, "Take someone off first: `jamtty do unblock NAME`")
+        }
     };
     ErrorReply::new(code, "this was not done", why.to_string(), remedy)
 }

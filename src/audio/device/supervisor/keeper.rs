@@ -419,11 +419,8 @@ impl Keeper {
         let on_jack = |end: &Option<CardEnd>| end.as_ref().is_some_and(|end| !end.ports.is_empty());
         self.shared.same_server.store(on_jack(&input) && on_jack(&output), Relaxed);
         let words = |end: &Option<CardEnd>, none: &str| end.as_ref().map_or(none.to_owned(), CardEnd::words);
-        let description = format!(
-            "in: {}; out: {}; priority: {priority}",
-            words(&input, "silence stands in"),
-            words(&output, "nowhere")
-        );
+        let description =
+            format!("in: {}; out: {}", words(&input, "silence stands in"), words(&output, "nowhere"));
         OpenedCard { description, input, output, priority, clock: None }
     }
 
@@ -440,7 +437,7 @@ impl Keeper {
             converter_ms: 0.0,
         };
         OpenedCard {
-            description: format!("{}; priority: {priority}", card.words()),
+            description: card.words(),
             input: Some(end(channels)),
             output: Some(end(2)),
             priority,
