@@ -1,0 +1,98 @@
+//! Where bytes of others come in, each as a function of bytes: for the properties beside this file
+//! (`main.rs`) and for the fuzzers (`tests/fuzz`), which share it so that neither forgets one.
+
+use std::path::Path;
+
+use jamtty::config::file;
+use jamtty::domain::stream::{Codec, StreamFormat};
+use jamtty::peer::socket::server::parse_request;
+use jamtty::protocol::control::ControlMessage;
+use jamtty::protocol::lobby::LobbyCard;
+use jamtty::protocol::packet::{RtpHeader, claimed_ssrc, is_rtcp, read_payload};
+use jamtty::protocol::report::Report;
+use jamtty::protocol::ticket::{JoinTarget, Ticket};
+
+/// An entry: its name, which is the fuzz target's, and what it does with bytes. It may refuse them in
+/// words; it may not panic, hang or read without bound.
+pub type Entry = (&'static str, fn(&[u8]));
+
+/// All of them.
+pub const ENTRIES: [Entry; 7] = [
+    ("config", config),
+    ("control_message", control_message),
+    ("lobby_card", lobby_card),
+    ("packet", packet),
+    ("report", report),
+    ("socket_line", socket_line),
+    ("ticket", ticket),
+];
+
+/// A datagram of the sound: RTP header and payload, RFC 2198 included, of every form of stream.
+pub fn packet(bytes: &[u8]) {
+    let _ = claimed_ssrc(bytes);
+    let _ = is_rtcp(bytes);
+    let formats = [
+        StreamFormat::opus(1, 120, 128),
+        StreamFormat::opus(2, 480, 16),
+        StreamFormat::pcm(Codec::Pcm16, 1, 64),
+        StreamFormat::pcm(Codec::Pcm24, 2, 128),
+    ];
+    let header = RtpHeader::parse(bytes);
+    // As it comes, and as the payload alone: most noise is no header.
+    let kinds = [header.map_or(96, |header| header.payload_type), bytes.first().copied().unwrap_or(0) & 0x7F];
+    for format in formats.into_iter().flatten() {
+        for kind in kinds {
+            for payload in [bytes.get(12..), bytes.get(1..)].into_iter().flatten() {
+                if let Ok(read) = read_payload(format, kind, payload) {
+                    assert_eq!(read.newest.len(), format.frame_bytes());
+                    assert!(read.earlier.iter().flatten().all(|block| block.len() == format.frame_bytes()));
+                }
+            }
+        }
+    }
+}
+
+/// A receiver's report (RTCP).
+pub fn report(bytes: &[u8]) {
+    let _ = Report::parse(bytes);
+}
+
+/// A message of the session stream.
+pub fn control_message(bytes: &[u8]) {
+    if let Ok(message) = ControlMessage::decode(bytes) {
+        assert!(ControlMessage::decode(&message.encode()).is_ok());
+    }
+}
+
+/// What peers show in the lobby.
+pub fn lobby_card(bytes: &[u8]) {
+    if let Ok(card) = LobbyCard::decode(bytes) {
+        assert!(LobbyCard::decode(&card.encode()).is_ok());
+    }
+}
+
+/// What is pasted after `jamtty join`.
+pub fn ticket(bytes: &[u8]) {
+    let text = String::from_utf8_lossy(bytes);
+    let _ = text.parse::<JoinTarget>();
+    let marked = format!("jamtty:{text}");
+    for text in [&*text, &marked] {
+        if let Ok(ticket) = text.parse::<Ticket>() {
+            assert!(ticket.to_string().parse::<Ticket>().is_ok());
+        }
+    }
+}
+
+/// A line of the local socket.
+pub fn socket_line(bytes: &[u8]) {
+    if let Err(reply) = parse_request(bytes) {
+        assert!(!reply.ok && reply.error.is_some());
+    }
+}
+
+/// A settings file.
+pub fn config(bytes: &[u8]) {
+    if let Err(error) = file::parse(Path::new("config.toml"), &String::from_utf8_lossy(bytes)) {
+        assert!(!error.to_string().is_empty());
+    }
+}

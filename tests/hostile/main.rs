@@ -1,0 +1,80 @@
+//! Every entry for bytes of others takes noise, and damaged pieces of the real thing, 10,000 of each.
+
+mod entries;
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+
+use entries::ENTRIES;
+use jamtty::config::DEFAULT_FILE;
+use proptest::prelude::*;
+
+/// Something close to what is expected, to be damaged: deeper in than noise gets.
+fn seed(name: &str) -> Vec<u8> {
+    match name {
+        "config" => DEFAULT_FILE.as_bytes()[..1_500].to_vec(),
+        "socket_line" => br#"{"v":1,"id":7,"do":"fader","args":["Bo","-3",true,1e9]}"#.to_vec(),
+        "ticket" => b"jamtty:ahyuv3hbgl7flreqmytefajzuqjsap4ke3rrma5fkgzyh7mnohf3".to_vec(),
+        // A map of CBOR with texts, numbers and bytes.
+        "control_message" | "lobby_card" => {
+            b"\xa3\x61v\x01\x64kind\x65hello\x64data\xa2\x61a\x82\x01\x1b\xff\xff\xff\xff\xff\xff\xff\xff\x61b\x44abcd".to_vec()
+        }
+        // Sender report and receiver report, lengths and all.
+        "report" => b"\x81\xc8\x00\x0c\x00\x00\x00\x01".iter().copied().cycle().take(96).collect(),
+        // RTP of a redundant payload with one block header of 40 bytes, then the frames.
+        _ => {
+            let mut bytes = vec![0x80, 99, 0, 1, 0, 0, 0, 120, 0, 0, 0, 3];
+            bytes.extend_from_slice(&(0xE000_0000_u32 | 120 << 10 | 40).to_be_bytes());
+            bytes.push(96);
+            bytes.resize(bytes.len() + 80, 7);
+            bytes
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(10_000))]
+
+    #[test]
+    fn noise_is_read_or_refused(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
+        for (_, entry) in ENTRIES {
+            entry(&bytes);
+        }
+    }
+
+    #[test]
+    fn damaged_pieces_are_read_or_refused(
+        damage in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..6),
+        cut in any::<prop::sample::Index>(),
+        whole: bool,
+    ) {
+        for (name, entry) in ENTRIES {
+            let mut bytes = seed(name);
+            for (at, byte) in &damage {
+                let at = at.index(bytes.len());
+                bytes[at] = *byte;
+            }
+            if !whole {
+                bytes.truncate(cut.index(bytes.len()));
+            }
+            entry(&bytes);
+        }
+    }
+}
+
+#[test]
+fn every_entry_has_a_fuzz_target_and_every_target_is_an_entry() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fuzz");
+    let files = fs::read_dir(folder.join("fuzz_targets")).unwrap();
+    let targets: BTreeSet<String> =
+        files.filter_map(|file| file.unwrap().path().file_stem()?.to_str().map(str::to_owned)).collect();
+    let names: BTreeSet<String> = ENTRIES.iter().map(|(name, _)| (*name).to_owned()).collect();
+    assert_eq!(targets, names);
+    let manifest = fs::read_to_string(folder.join("Cargo.toml")).unwrap();
+    for name in names {
+        let text = fs::read_to_string(folder.join(format!("fuzz_targets/{name}.rs"))).unwrap();
+        assert!(text.contains(&format!("entries::{name}(bytes)")), "{name} fuzzes something else");
+        assert!(manifest.contains(&format!("name = \"{name}\"")), "{name} is not in tests/fuzz/Cargo.toml");
+    }
+}
