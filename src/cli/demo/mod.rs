@@ -139,21 +139,26 @@ fn play(args: &DemoArgs, json: bool) -> Result<Vec<Heard>, Failure> {
     let mut listener = if args.out { Some(listen(&folder, &stop)?) } else { None };
     let settled = Instant::now() + SETTLE;
     band.iter_mut().try_for_each(|player| player.listen_until(settled))?;
+    let before = links_of(&band, &folder)?;
     let from_ns = monotonic_ns();
     let over = Instant::now() + Duration::from_secs(args.seconds);
     band.iter_mut().try_for_each(|player| player.listen_until(over))?;
     let span = Span { from_ns, to_ns: monotonic_ns() };
-    let links: Vec<Value> =
-        band.iter().map(|player| player.ask(&folder, "link")).collect::<Result<_, _>>()?;
+    let after = links_of(&band, &folder)?;
     band.iter_mut().chain(listener.as_mut()).try_for_each(Player::end)?;
 
     let mut heard = Vec::new();
-    for (to, links) in band.iter().zip(&links) {
+    for (to, links) in band.iter().zip(before.iter().zip(&after)) {
         for from in band.iter().filter(|from| from.name != to.name) {
             heard.push(direction(from, to, links, span));
         }
     }
     Ok(heard)
+}
+
+/// What each peer says of its links.
+fn links_of(band: &[Player], folder: &Folder) -> Result<Vec<Value>, Failure> {
+    band.iter().map(|player| player.ask(folder, "link")).collect()
 }
 
 /// A peer that sends nothing and plays everything to this machine's card.
@@ -169,12 +174,13 @@ fn listen(folder: &Folder, stop: &Arc<AtomicBool>) -> Result<Player, Failure> {
     Ok(player)
 }
 
-/// What `to` heard of `from`.
-fn direction(from: &Player, to: &Player, links: &Value, span: Span) -> Heard {
-    let link = links["links"].as_array().into_iter().flatten().find(|link| link["who"]["key"] == *from.key);
-    let number = |field: &str| link.and_then(|link| link[field].as_f64()).unwrap_or(0.0);
-    let frames = (number("played") + number("concealed")).max(1.0);
-    let coding = match link.and_then(|link| link["format"].as_str()) {
+/// What `to` heard of `from`; `links`: what `to` said of its links at the beginning and at the end.
+fn direction(from: &Player, to: &Player, links: (&Value, &Value), span: Span) -> Heard {
+    let (before, link) = (link_to(links.0, &from.key), link_to(links.1, &from.key));
+    let number = |field: &str| link[field].as_f64().unwrap_or(0.0);
+    let counted = |field: &str| number(field) - before[field].as_f64().unwrap_or(0.0);
+    let frames = (counted("played") + counted("concealed")).max(1.0);
+    let coding = match link["format"].as_str() {
         Some(format) if format.starts_with("pcm") => Coding::Pcm,
         _ => Coding::Opus,
     };
@@ -193,12 +199,17 @@ fn direction(from: &Player, to: &Player, links: &Value, span: Span) -> Heard {
         to: to.name,
         added_delay_ms: found.map(|found| two_digits(found.added_delay_ms)),
         damaged_pct: found.map(|found| two_digits(found.damaged_pct())),
-        lost_pct: two_digits(100.0 * number("lost") / frames),
-        concealed_pct: two_digits(100.0 * number("concealed") / frames),
+        lost_pct: two_digits(100.0 * counted("lost") / frames),
+        concealed_pct: two_digits(100.0 * counted("concealed") / frames),
         kbit_s: number("kbit_s").round(),
         ok,
         why,
     }
+}
+
+fn link_to<'a>(links: &'a Value, key: &str) -> &'a Value {
+    let mut all = links["links"].as_array().into_iter().flatten();
+    all.find(|link| link["who"]["key"] == *key).unwrap_or(&Value::Null)
 }
 
 fn is_well(found: &Comparison) -> bool {
@@ -271,12 +282,14 @@ impl Folder {
     fn new(keep: Option<&Path>) -> Result<Self, Failure> {
         let place = std::env::temp_dir().join(format!("jamtty-demo-{}", std::process::id()));
         let recordings = keep.map_or_else(|| place.join("recordings"), Path::to_path_buf);
-        for folder in [&place.join("run"), &recordings] {
+        // Made first: what a failure leaves goes with it.
+        let mut made = Self { place, recordings };
+        for folder in [&made.place.join("run"), &made.recordings] {
             fs::create_dir_all(folder).map_err(|error| Failure::disk("make", folder, &error))?;
         }
-        let recordings =
-            recordings.canonicalize().map_err(|error| Failure::disk("open", &recordings, &error))?;
-        Ok(Self { place, recordings })
+        let whole = made.recordings.canonicalize();
+        made.recordings = whole.map_err(|error| Failure::disk("open", &made.recordings, &error))?;
+        Ok(made)
     }
 
     /// Where a peer records what it sends and hears.

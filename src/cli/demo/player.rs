@@ -146,6 +146,10 @@ impl Player {
     }
 
     fn failed(&self, what: &str, why: &str) -> Failure {
+        // Ctrl-C reaches the whole band: a peer may have gone before we have looked.
+        if self.stop.load(Ordering::Relaxed) {
+            return Failure::stopped();
+        }
         // Written by the time the peer is gone; one that hangs has not said it all.
         let said = self.complaints.recv_timeout(Duration::from_millis(200)).unwrap_or_default();
         let why = if said.is_empty() { why.to_owned() } else { format!("{why}; it said:\n{said}\n") };
@@ -229,6 +233,14 @@ mod tests {
         let mut player = scripted(&format!("{READY} {refused}")).map_err(|failure| failure.what)?;
         let failure = player.wait_until("join", |player| player.joined).err().ok_or("joined")?;
         assert_eq!(failure.why, "the jam is full");
+        Ok(())
+    }
+
+    #[test]
+    fn a_peer_that_the_same_signal_ended_is_no_failure_of_its_own() -> Result<(), String> {
+        let player = scripted(&format!("{READY} exec sleep 60")).map_err(|failure| failure.what)?;
+        player.stop.store(true, Ordering::Relaxed);
+        assert_eq!(player.failed("play on", "the peer ended").code, 130);
         Ok(())
     }
 

@@ -294,6 +294,8 @@ impl fmt::Display for Event {
             Self::StewardChanged { who } => write!(f, "{who} is the steward now"),
             Self::Removed { jam, by } => write!(f, "{by} removed you from {jam}"),
             Self::Chat { who, text } => write!(f, "<{who}> {text}"),
+            Self::Mic { who, mic: MicState::Listen } => write!(f, "{who} only listens"),
+            Self::Mic { who, mic: MicState::Panic } => write!(f, "{who} is silent both ways (PANIC)"),
             Self::Mic { who, mic } => write!(f, "{who} is {mic}"),
             Self::Panic { on: true } => {
                 f.write_str("PANIC: silent both ways; `jamtty do panic.off` undoes it")

@@ -252,18 +252,24 @@ fn refusal(error: &CardError) -> ErrorReply {
         | CardTrouble::Ambiguous { .. }
         | CardTrouble::Other(_) => ErrorCode::Audio,
     };
-    let remedy = error.remedy();
-    let mut letters = remedy.chars();
-    let remedy = letters.next().map_or(String::new(), |first| first.to_uppercase().chain(letters).collect());
+    let remedy = sentence(&error.remedy());
     ErrorReply::new(code, format!("cannot use {}", error.what), error.trouble.to_string(), remedy)
+}
+
+/// With a capital letter, as it stands after a period.
+fn sentence(words: &str) -> String {
+    let mut letters = words.chars();
+    letters.next().map_or(String::new(), |first| first.to_uppercase().chain(letters).collect())
 }
 
 fn translate(event: CardEvent) -> Option<CardMessage> {
     Some(match event {
         CardEvent::Opened(card) => CardMessage::Opened(shown(&card)),
         CardEvent::Restored(card) => CardMessage::Restored(shown(&card)),
-        CardEvent::Lost { what, why, remedy } => CardMessage::Lost { what, why, remedy },
-        CardEvent::Notice { what, why, remedy } => CardMessage::Notice { what, why, remedy },
+        CardEvent::Lost { what, why, remedy } => CardMessage::Lost { what, why, remedy: sentence(&remedy) },
+        CardEvent::Notice { what, why, remedy } => {
+            CardMessage::Notice { what, why, remedy: sentence(&remedy) }
+        }
         // Read with the other figures.
         CardEvent::Xruns(_) => return None,
     })
