@@ -54,7 +54,7 @@ impl CaptureSide {
     /// Takes one block of the card: interleaved, one channel or more (the first two are used).
     ///
     /// # Real-time
-    /// Wakes the encoder thread: one futex call that never waits.
+    /// Wakes the encoder thread while a stream runs: one futex call that never waits.
     pub fn process(&mut self, rt: &mut Rt<'_>, input: &[f32], channels: usize, at: CardTime) {
         while let Ok(order) = self.orders.pop() {
             self.obey(order);
@@ -102,7 +102,7 @@ impl CaptureSide {
         if let Some(tap) = &mut self.tap {
             tap.write(block, at);
         }
-        if self.to_encoder.push_entire_slice(block).is_err() {
+        if self.wake.is_streaming() && self.to_encoder.push_entire_slice(block).is_err() {
             self.lost.fetch_add(count as u64, Ordering::Relaxed);
         }
     }

@@ -3,9 +3,9 @@
 //! World: worker. Woken by the input callback; there is no queue between encoder and socket.
 
 use std::io;
-use std::sync::Arc;
-use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, sync_channel};
+use std::sync::{Arc, OnceLock};
 use std::thread::{self, JoinHandle, Thread};
 use std::time::Duration;
 
@@ -21,11 +21,14 @@ use crate::protocol::frame::{EncodedFrame, FrameSink};
 /// and counted, and the stream skips its time, so that later sound stays where it belongs.
 pub const CAPTURE_RING: usize = 24_000;
 
-/// Orders that may wait for the encoder thread; it looks at least every [`NAP`].
+/// Orders that may wait for the encoder thread; each wakes it.
 const ORDERS: usize = 8;
 
-/// The longest the thread sleeps without sound: reports and copies are due meanwhile.
+/// The longest the thread sleeps while it streams: reports and copies are due meanwhile.
 const NAP: Duration = Duration::from_millis(20);
+
+/// The longest it sleeps while nobody is sent to: every order wakes it, so nothing waits for this.
+const NAP_IDLE: Duration = Duration::from_secs(1);
 
 /// Cuts a stream of samples into frames and compresses them.
 #[derive(Debug)]
@@ -97,7 +100,8 @@ impl Framer {
 enum Order {
     Start(Box<dyn FrameSink>),
     Format(StreamFormat),
-    Stop,
+    Rest,
+    End,
 }
 
 /// The thread's control, in the hands of the engine.
@@ -105,20 +109,34 @@ enum Order {
 pub struct EncoderThread {
     orders: SyncSender<Order>,
     thread: Option<JoinHandle<()>>,
-    wake: Thread,
+    wake: EncoderWake,
 }
 
-/// Wakes the encoder thread from a device callback.
+/// Wakes the encoder thread from a device callback, while a stream runs.
 ///
 /// # Real-time
 /// A wake is one futex call that never waits.
 #[derive(Debug, Clone, Default)]
-pub struct EncoderWake(Arc<OnceLock<Thread>>);
+pub struct EncoderWake(Arc<Wanted>);
+
+#[derive(Debug, Default)]
+struct Wanted {
+    thread: OnceLock<Thread>,
+    streams: AtomicBool,
+}
 
 impl EncoderWake {
-    /// Wakes it, if it runs.
+    /// Whether anybody takes what is captured.
+    #[must_use]
+    pub fn is_streaming(&self) -> bool {
+        self.0.streams.load(Ordering::Relaxed)
+    }
+
+    /// Wakes it, if it streams.
     pub fn wake(&self) {
-        if let Some(thread) = self.0.get() {
+        if self.is_streaming()
+            && let Some(thread) = self.0.thread.get()
+        {
             thread.unpark();
         }
     }
@@ -143,9 +161,8 @@ impl EncoderThread {
             raise();
             worker.run();
         })?;
-        let handle = thread.thread().clone();
-        let _ = wake.0.set(handle.clone());
-        Ok(Self { orders, thread: Some(thread), wake: handle })
+        let _ = wake.0.thread.set(thread.thread().clone());
+        Ok(Self { orders, thread: Some(thread), wake: wake.clone() })
     }
 
     /// Gives it where frames go.
@@ -155,19 +172,28 @@ impl EncoderThread {
 
     /// Begins a stream of this form.
     pub fn set_format(&self, format: StreamFormat) {
+        self.wake.0.streams.store(true, Ordering::Relaxed);
         self.order(Order::Format(format));
+    }
+
+    /// Ends the stream: nothing is encoded, and callbacks wake nobody, until the next form.
+    pub fn rest(&self) {
+        self.wake.0.streams.store(false, Ordering::Relaxed);
+        self.order(Order::Rest);
     }
 
     fn order(&self, order: Order) {
         // Full only if the thread has died; then nobody is left to tell.
         let _ = self.orders.try_send(order);
-        self.wake.unpark();
+        if let Some(thread) = &self.thread {
+            thread.thread().unpark();
+        }
     }
 }
 
 impl Drop for EncoderThread {
     fn drop(&mut self) {
-        self.order(Order::Stop);
+        self.order(Order::End);
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();
         }
@@ -196,8 +222,12 @@ impl Worker {
             }
             self.encode();
             let now = clock::now();
-            let wanted = self.sink.as_mut().map_or(now + NAP, |sink| sink.poll(now));
-            due = wanted.min(now + NAP);
+            let wanted = self.sink.as_mut().map(|sink| sink.poll(now));
+            due = match wanted {
+                Some(wanted) if self.framer.is_some() => wanted.min(now + NAP),
+                // Links end before the stream does: nothing is due.
+                _ => now + NAP_IDLE,
+            };
         }
     }
 
@@ -207,13 +237,17 @@ impl Worker {
             match self.inbox.try_recv() {
                 Ok(Order::Start(sink)) => self.sink = Some(sink),
                 Ok(Order::Format(format)) => self.begin(format),
-                Ok(Order::Stop) | Err(TryRecvError::Disconnected) => return false,
+                Ok(Order::Rest) => self.framer = None,
+                Ok(Order::End) | Err(TryRecvError::Disconnected) => return false,
                 Err(TryRecvError::Empty) => return true,
             }
         }
     }
 
     fn begin(&mut self, format: StreamFormat) {
+        if self.framer.is_none() {
+            self.forget_captured();
+        }
         match Framer::new(format) {
             Ok(framer) => self.framer = Some(framer),
             Err(error) => {
@@ -229,12 +263,7 @@ impl Worker {
     fn encode(&mut self) {
         let available = self.captured.slots();
         let (Some(framer), Some(sink)) = (&mut self.framer, &mut self.sink) else {
-            // Nobody to send to: what is captured meanwhile is not kept.
-            if let Ok(chunk) = self.captured.read_chunk(available) {
-                chunk.commit_all();
-            }
-            self.lost_seen = (self.lost)();
-            return;
+            return self.forget_captured();
         };
         let now: Timestamp = clock::now();
         if let Ok(chunk) = self.captured.read_chunk(available) {
@@ -248,6 +277,15 @@ impl Worker {
             framer.skip(lost - self.lost_seen, |frame| sink.send(now, frame));
             self.lost_seen = lost;
         }
+    }
+
+    /// Nobody to send to: what was captured meanwhile is not kept.
+    fn forget_captured(&mut self) {
+        let available = self.captured.slots();
+        if let Ok(chunk) = self.captured.read_chunk(available) {
+            chunk.commit_all();
+        }
+        self.lost_seen = (self.lost)();
     }
 }
 
@@ -280,5 +318,47 @@ mod tests {
         framer.skip(10, |frame| seen.push(frame.seq));
         framer.push(&[[0.5; 2]; 54], |frame| seen.push(frame.seq));
         assert_eq!(seen, [0, 4, 5], "64 heard, 200 lost, 56 heard: frame 4 is whole again");
+    }
+
+    /// Says every frame, and where a stream begins.
+    struct Told(std::sync::mpsc::Sender<Option<u64>>);
+
+    impl FrameSink for Told {
+        fn start(&mut self, _: StreamFormat) {
+            self.0.send(None).unwrap();
+        }
+
+        fn send(&mut self, _: Timestamp, frame: &EncodedFrame) {
+            self.0.send(Some(frame.seq)).unwrap();
+        }
+
+        fn poll(&mut self, now: Timestamp) -> Timestamp {
+            now
+        }
+    }
+
+    #[test]
+    fn a_stream_that_rests_encodes_nothing_and_begins_anew() {
+        const WAIT: Duration = Duration::from_secs(10);
+        let format = StreamFormat::pcm(Codec::Pcm16, 1, 64).unwrap();
+        let (mut captured, ring) = rtrb::RingBuffer::new(CAPTURE_RING);
+        let (tell, told) = std::sync::mpsc::channel();
+        let wake = EncoderWake::default();
+        let thread = EncoderThread::start(ring, || 0, &wake, || {}).unwrap();
+        thread.set_sink(Box::new(Told(tell)));
+        assert!(!wake.is_streaming(), "a callback would wake it for nothing");
+        for _ in 0..2 {
+            thread.set_format(format);
+            assert_eq!(told.recv_timeout(WAIT), Ok(None));
+            assert!(wake.is_streaming());
+            captured.push_entire_slice(&[[0.5; 2]; 128]).unwrap();
+            wake.wake();
+            assert_eq!(told.recv_timeout(WAIT), Ok(Some(0)));
+            assert_eq!(told.recv_timeout(WAIT), Ok(Some(1)));
+            thread.rest();
+            assert!(!wake.is_streaming());
+            // Comes before the rest is seen, or after it; never into the next stream.
+            captured.push_entire_slice(&[[0.5; 2]; 32]).unwrap();
+        }
     }
 }

@@ -282,6 +282,11 @@ impl Engine {
         self.encoder.set_format(format);
     }
 
+    /// Ends the stream; the encoder rests until the next form. Links are removed before.
+    pub fn stop_stream(&self) {
+        self.encoder.rest();
+    }
+
     /// Hears one more peer; one who is heard already begins anew.
     ///
     /// # Errors
