@@ -40,7 +40,8 @@ pub struct PeerOptions {
     pub control_port: Option<u16>,
     /// UDP port of the sound; `None`: any free one.
     pub media_port: Option<u16>,
-    /// Whether others find this peer by itself (mDNS); else by address and ticket only.
+    /// Whether others find this peer by itself (mDNS, and on this machine its directory); else by
+    /// address and ticket only.
     pub discovery: bool,
     /// How events are printed.
     pub print: Print,

@@ -19,6 +19,7 @@ pub(crate) fn config(seed: u8, ifaces: &[&str], folder: Option<&Path>) -> SwarmC
         identity_seed: zeroize::Zeroizing::new([seed; 32]),
         profile: format!("p{seed}"),
         ifaces: ifaces.iter().map(|&name| name.to_owned()).collect(),
+        mdns: true,
         port: None,
         runtime_dir: folder.map(Path::to_owned),
         card: card(seed),

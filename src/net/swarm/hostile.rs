@@ -30,6 +30,7 @@ async fn victim() -> (SwarmHandle, mpsc::Receiver<NetEvent>, String) {
         identity_seed: zeroize::Zeroizing::new([1; 32]),
         profile: "victim".to_owned(),
         ifaces: vec!["lo".to_owned()],
+        mdns: true,
         port: None,
         runtime_dir: None,
         card: card(1),

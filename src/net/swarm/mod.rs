@@ -51,6 +51,8 @@ pub struct SwarmConfig {
     pub ifaces: Vec<String>,
     /// Port of QUIC (UDP) and TCP; `None` = any free ones.
     pub port: Option<u16>,
+    /// Whether peers find each other by mDNS; else by address and in `runtime_dir` alone.
+    pub mdns: bool,
     /// Where running peers of this machine meet (`Paths::runtime`); `None` = do not.
     pub runtime_dir: Option<PathBuf>,
     /// What others see in the lobby.
@@ -63,6 +65,7 @@ impl std::fmt::Debug for SwarmConfig {
             .field("profile", &self.profile)
             .field("ifaces", &self.ifaces)
             .field("port", &self.port)
+            .field("mdns", &self.mdns)
             .field("runtime_dir", &self.runtime_dir)
             .finish_non_exhaustive()
     }
@@ -300,7 +303,7 @@ impl Swarm {
             .map_err(system("read the profile's key"))?;
         let me = peer_of_seed(&config.identity_seed).map_err(system("read the profile's key"))?;
         let scope = addrs::Scope::of(&config.ifaces, &interfaces);
-        let swarm = behaviour::build(keypair, scope != addrs::Scope::LoopbackOnly)?;
+        let swarm = behaviour::build(keypair, config.mdns && scope != addrs::Scope::LoopbackOnly)?;
         let directory = match &config.runtime_dir {
             None => None,
             Some(folder) => Some(

@@ -4,9 +4,9 @@ use tokio::sync::mpsc;
 
 use crate::domain::peer_id::PeerId;
 use crate::net::swarm::{NetCommand, NetError, NetEvent, Swarm, SwarmConfig, SwarmHandle};
-use crate::paths::Paths;
 use crate::peer::api::{ErrorCode, ErrorReply};
 use crate::peer::message::{Message, NetEffect, NetMessage};
+use crate::peer::run::PeerOptions;
 use crate::protocol::lobby::LobbyCard;
 
 /// The running control path.
@@ -29,18 +29,18 @@ pub(super) enum FromNet {
 
 impl NetPart {
     pub(super) fn start(
-        paths: &Paths,
+        options: &PeerOptions,
         seed: zeroize::Zeroizing<[u8; 32]>,
-        ifaces: &[String],
-        port: Option<u16>,
         card: LobbyCard,
     ) -> Result<(Self, mpsc::Receiver<NetEvent>), ErrorReply> {
         let config = SwarmConfig {
             identity_seed: seed,
-            profile: paths.profile.clone(),
-            ifaces: ifaces.to_vec(),
-            port,
-            runtime_dir: Some(paths.runtime.clone()),
+            profile: options.paths.profile.clone(),
+            ifaces: options.ifaces.clone(),
+            port: options.control_port,
+            mdns: options.discovery,
+            // Who is not to be found is not to be found on this machine either.
+            runtime_dir: options.discovery.then(|| options.paths.runtime.clone()),
             card,
         };
         let (handle, events) = Swarm::start(config).map_err(|error| {

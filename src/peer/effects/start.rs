@@ -79,13 +79,7 @@ async fn live(
     let seed: [u8; 32] = rand::random();
     let mut model = Model::new(clock::now(), seed, setup);
     let me = model.setup.me;
-    let (net, net_events) = NetPart::start(
-        &options.paths,
-        identity.seed(),
-        &options.ifaces,
-        options.control_port,
-        model.lobby_card(),
-    )?;
+    let (net, net_events) = NetPart::start(&options, identity.seed(), model.lobby_card())?;
     drop(identity);
 
     let (inbox, messages) = mpsc::channel(INBOX_MAX);
