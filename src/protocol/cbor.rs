@@ -10,13 +10,17 @@ use serde::de::DeserializeOwned;
 /// each level takes stack.
 const DEPTH_MAX: usize = 24;
 
+/// What a message with keys takes at most: written without growing, it leaves no copy of them in
+/// memory that was given back.
+const BYTES_USUAL: usize = 2_048;
+
 /// Bytes that are no CBOR of what was asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct NotCbor;
 
 /// The value as CBOR; fields are map keys, so that a reader can skip those it does not know.
 pub(super) fn encode<T: Serialize>(value: &T) -> Vec<u8> {
-    let mut bytes = Vec::new();
+    let mut bytes = Vec::with_capacity(BYTES_USUAL);
     // Writing into a Vec does not fail, and our types have no map keys or values that CBOR lacks.
     let written = ciborium::into_writer(value, &mut bytes);
     debug_assert!(written.is_ok(), "our own types are always CBOR");

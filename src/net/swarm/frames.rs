@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use futures::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::sync::{Notify, mpsc};
+use zeroize::Zeroizing;
 
 use crate::protocol::control::MESSAGE_BYTES_MAX;
 
@@ -33,8 +34,8 @@ pub const MEDIA_QUEUED_MAX: usize = 16;
 /// What the writer of a control stream is given.
 #[derive(Debug)]
 pub(super) enum Outgoing {
-    /// One frame, at most [`FRAME_BYTES_MAX`] bytes.
-    Frame(Vec<u8>),
+    /// One frame, at most [`FRAME_BYTES_MAX`] bytes; overwritten afterwards, for it may carry keys.
+    Frame(Zeroizing<Vec<u8>>),
     /// The last thing on this stream.
     Goodbye,
 }
@@ -42,8 +43,8 @@ pub(super) enum Outgoing {
 /// What the reader of a control stream found.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Incoming {
-    /// One frame, not decoded.
-    Frame(Vec<u8>),
+    /// One frame, not decoded; overwritten afterwards.
+    Frame(Zeroizing<Vec<u8>>),
     /// The stream ended, and how. Always the last.
     Ended(Ended),
 }
@@ -118,7 +119,7 @@ async fn read_frame(stream: &mut (impl AsyncRead + Unpin)) -> Incoming {
     if len as usize > FRAME_BYTES_MAX {
         return Incoming::Ended(Ended::TooLong(len));
     }
-    let mut frame = vec![0; len as usize];
+    let mut frame = Zeroizing::new(vec![0; len as usize]);
     match stream.read_exact(&mut frame).await {
         Ok(()) => Incoming::Frame(frame),
         Err(_) => Incoming::Ended(Ended::Broken),
@@ -236,7 +237,7 @@ mod tests {
     #[tokio::test]
     async fn frames_are_read_as_they_were_written() {
         let (tx, rx) = mpsc::channel(4);
-        let frames = [vec![7_u8; 1], vec![8; FRAME_BYTES_MAX]];
+        let frames = [vec![7_u8; 1], vec![8; FRAME_BYTES_MAX]].map(Zeroizing::new);
         for frame in &frames {
             tx.send(Outgoing::Frame(frame.clone())).await.unwrap();
         }

@@ -9,6 +9,7 @@ use libp2p::swarm::{ConnectionError, ConnectionId};
 use libp2p::{Stream, identify};
 use tokio::sync::mpsc;
 use tokio::task::AbortHandle;
+use zeroize::Zeroizing;
 
 use crate::domain::name::safe_line;
 use crate::domain::peer_id::PeerId;
@@ -358,7 +359,7 @@ impl Node {
         let active = self.peers.get(&peer).and_then(|known| known.active).ok_or(NotSent::NotConnected)?;
         let link = self.links.get(&active).filter(|link| !link.closed && link.why.is_none());
         let link = link.ok_or(NotSent::NotConnected)?;
-        let frame = message.encode();
+        let frame = Zeroizing::new(message.encode());
         if frame.len() > FRAME_BYTES_MAX {
             return Err(NotSent::TooLong { bytes: frame.len() });
         }
