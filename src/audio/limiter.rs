@@ -246,7 +246,7 @@ mod tests {
     proptest! {
         #[test]
         fn nothing_leaves_beyond_full_scale(
-            block in prop::collection::vec((any::<f32>(), -30.0_f32..30.0), 1..600),
+            block in prop::collection::vec((any::<f32>(), -30.0_f32..30.0), 1..300),
         ) {
             let mut limiter = Limiter::new();
             for swap in [false, true] {

@@ -312,8 +312,8 @@ mod tests {
     proptest! {
         #[test]
         fn no_peak_is_missed(
-            samples in prop::collection::vec((-4.0_f32..4.0, -4.0_f32..4.0), 1..2_000),
-            block in 1_usize..300,
+            samples in prop::collection::vec((-4.0_f32..4.0, -4.0_f32..4.0), 1..300),
+            block in 1_usize..80,
             blocks_a_reading in 1_usize..5,
         ) {
             let samples: Vec<[f32; 2]> = samples.into_iter().map(|(l, r)| [l, r]).collect();

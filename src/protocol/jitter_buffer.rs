@@ -189,7 +189,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_frame_twice_and_none_out_of_order(steps in proptest::collection::vec((0_u64..600, 0_u8..3), 1..800)) {
+        fn no_frame_twice_and_none_out_of_order(steps in proptest::collection::vec((0_u64..600, 0_u8..3), 1..300)) {
             let mut buffer = JitterBuffer::new(0);
             let mut last = None;
             for (seq, action) in steps {
