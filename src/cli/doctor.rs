@@ -36,7 +36,6 @@ pub(super) fn run(context: &Context) -> Outcome {
         )
     }));
     findings.extend(folders(context));
-    findings.extend(priority(&loaded.config));
     findings.extend(governor());
     let (running, peer) = match ask(context, &loaded) {
         Ok((running, doctor)) => (running, Some(doctor)),
@@ -46,6 +45,10 @@ pub(super) fn run(context: &Context) -> Outcome {
         }
         Err(stop) => return Err(stop),
     };
+    // A peer has tried it; without one, what the system says must do.
+    if peer.as_ref().is_none_or(|peer| peer.status.threads.is_empty()) {
+        findings.extend(priority(&loaded.config));
+    }
     let told = peer.iter().flat_map(|peer| &peer.findings).cloned();
     let findings: Vec<Finding> = findings.into_iter().chain(told).collect();
     print(context, running, peer, &findings)?;

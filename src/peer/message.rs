@@ -50,6 +50,15 @@ pub enum Message {
     Card(CardMessage),
     /// From the disk.
     Disk(DiskMessage),
+    /// What became of raising a thread of ours.
+    Raised {
+        /// Which: `encoder`, `receive`.
+        thread: &'static str,
+        /// What became of it, in words.
+        words: String,
+        /// What to do; `None` where nothing is amiss.
+        remedy: Option<String>,
+    },
     /// What the machine looks like, for a client that asked `doctor`.
     Surveyed {
         /// Whose request.
@@ -224,7 +233,21 @@ pub enum CardMessage {
         error: ErrorReply,
     },
     /// It is taken; `Opened` or `Lost` follows.
-    Taken(Ask),
+    Taken {
+        /// Who asked.
+        ask: Ask,
+        /// How many of its channels are sent.
+        channels: u8,
+    },
+    /// Over- and underruns since the start.
+    Xruns(u64),
+    /// Its thread was not raised.
+    Priority {
+        /// What the system said.
+        words: String,
+        /// What to do.
+        remedy: String,
+    },
     /// Cards of this machine, for a client that asked.
     Listed {
         /// Whose request.
@@ -417,6 +440,8 @@ pub enum MediaEffect {
 pub enum SoundEffect {
     /// Send a stream of this form from now on.
     Stream(StreamFormat),
+    /// Send none any more.
+    Rest,
     /// Own microphone.
     MicMuted(bool),
     /// Own dry monitor.

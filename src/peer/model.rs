@@ -1,6 +1,7 @@
 //! All that the running peer knows, as plain values: what `update` changes and replies are made from.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use super::api::{Card, MicState, Path};
 use super::message::{Ask, Readings};
@@ -55,7 +56,7 @@ pub struct Setup {
     pub profile: Profile,
     /// The form of the stream, as it was asked for.
     pub stream: StreamOptions,
-    /// Channels of it: the engine is built for this many.
+    /// Channels of it: another card may have it changed.
     pub send_channels: u8,
     /// Playout delay of people without a remembered one.
     pub delay: DelayMode,
@@ -114,10 +115,23 @@ pub struct Model {
     pub card: Option<Card>,
     /// Why there is none.
     pub card_trouble: String,
+    /// Threads that must not be late, and what became of raising each, in words.
+    pub threads: BTreeMap<&'static str, Raising>,
+    /// Own sound is looped back to our ears.
+    pub looped: bool,
     /// Newest figures.
     pub readings: Readings,
     /// Told to end.
     pub ending: bool,
+}
+
+/// What became of raising a thread.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Raising {
+    /// In words.
+    pub words: String,
+    /// What to do; `None` where nothing is amiss.
+    pub remedy: Option<String>,
 }
 
 /// Microphone and seat, as the person set them.
@@ -181,6 +195,17 @@ pub struct LinkState {
     pub silent: bool,
     /// They say that nothing of ours comes by UDP.
     pub they_hear_nothing: bool,
+    /// It could not be made: when to try again, and how long to wait after that.
+    pub retry: Option<Retry>,
+}
+
+/// A link that could not be made is tried again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Retry {
+    /// When; `None` while it is being tried.
+    pub at: Option<Timestamp>,
+    /// How long to wait the next time.
+    pub pause: Duration,
 }
 
 impl LinkState {
@@ -308,6 +333,8 @@ impl Model {
             sending: None,
             card: None,
             card_trouble: "it is being opened".to_owned(),
+            threads: BTreeMap::new(),
+            looped: false,
             readings: Readings::default(),
             ending: false,
             setup,
@@ -318,7 +345,8 @@ impl Model {
     #[must_use]
     pub fn wake_at(&self) -> Option<Timestamp> {
         let join = self.joining.as_ref().and_then(|joining| joining.until);
-        [self.session_wakes, join].into_iter().flatten().min()
+        let links = self.links.values().filter_map(|link| link.retry?.at).min();
+        [self.session_wakes, join, links].into_iter().flatten().min()
     }
 
     /// Whether figures are wanted ten times a second.

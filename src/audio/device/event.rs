@@ -23,7 +23,14 @@ pub enum CardEvent {
     Restored(OpenedCard),
     /// Over- and underruns since the start, told at most once a second, when there were more.
     Xruns(u64),
-    /// Nothing is lost, but a person should know: priority refused, output file full.
+    /// The callback's thread was not raised: told once for each card.
+    Priority {
+        /// What the system said.
+        words: String,
+        /// What to do.
+        remedy: String,
+    },
+    /// Nothing is lost, but a person should know: the output file is full.
     Notice {
         /// What.
         what: String,

@@ -147,6 +147,8 @@ impl Show for Doctor {
         if self.media_port != 0 {
             lines.push(format!("sound on UDP port {}", self.media_port));
         }
+        let threads = &self.status.threads;
+        lines.extend(threads.iter().map(|one| format!("{} thread: {}", one.thread, one.priority)));
         for finding in &self.findings {
             lines.extend(finding_lines(&finding.what, &finding.why, &finding.remedy));
         }
@@ -158,12 +160,13 @@ impl Show for Doctor {
             .interfaces
             .iter()
             .map(|interface| row(["interface", &interface.name, &interface.addresses.join(",")]));
+        let threads = self.status.threads.iter().map(|one| row(["thread", &one.thread, &one.priority]));
         let counters = self.counters.iter().map(|(name, count)| row(["counter", name, &count.to_string()]));
         let findings = self
             .findings
             .iter()
             .map(|finding| row(["finding", &finding.what, &finding.why, &finding.remedy]));
-        interfaces.chain(counters).chain(findings).collect()
+        interfaces.chain(threads).chain(counters).chain(findings).collect()
     }
 }
 

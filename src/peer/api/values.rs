@@ -85,6 +85,9 @@ pub struct Status {
     pub card: Option<Card>,
     /// Why there is no card; empty if there is one.
     pub card_trouble: String,
+    /// Threads that must not be late.
+    #[serde(default)]
+    pub threads: Vec<ThreadPriority>,
     /// How loud it is.
     pub levels: Levels,
     /// The jam; `null` in the lobby.
@@ -150,8 +153,20 @@ impl fmt::Display for Card {
         if !self.priority.is_empty() {
             write!(f, "; priority: {}", self.priority)?;
         }
+        if self.xruns > 0 {
+            write!(f, ", {} xruns", self.xruns)?;
+        }
         Ok(())
     }
+}
+
+/// A thread that must not be late.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ThreadPriority {
+    /// `card`, `encoder`, `receive`.
+    pub thread: String,
+    /// Whether its priority is raised, and if not why, in words.
+    pub priority: String,
 }
 
 /// Where a virtual card's samples lie in time, so that files of several can be laid side by side.

@@ -9,11 +9,10 @@ use tokio::sync::mpsc;
 
 use crate::audio::capture::CaptureSide;
 use crate::audio::device::{
-    CaptureBlock, CardChoice, CardError, CardEvent, CardStats, CardSupervisor, CardTrouble, InputChannels,
-    OpenedCard, RenderBlock, list_cards,
+    CardChoice, CardError, CardEvent, CardStats, CardSupervisor, CardTrouble, InputChannels, OpenedCard,
+    list_cards,
 };
 use crate::audio::render::RenderSide;
-use crate::audio::rt::{CardTime, Rt};
 use crate::audio::virtual_card::{RawFormat, VirtualCard, VirtualInput, VirtualOutput, VirtualTrouble};
 use crate::audio::wav::WavError;
 use crate::peer::api::{Card, CardClock, ErrorCode, ErrorReply, ListedCard};
@@ -97,16 +96,14 @@ fn keep(
     let teller = thread::Builder::new().name("jamtty-card-words".to_owned()).spawn(move || {
         // Ends with the supervisor, which holds the other end.
         for event in words {
-            if let Some(message) = translate(event) {
-                let _ = tell.blocking_send(Message::Card(message));
-            }
+            let _ = tell.blocking_send(Message::Card(translate(event)));
         }
     });
     if teller.is_err() {
         return;
     }
     let started = choice(options).and_then(|choice| {
-        CardSupervisor::start(choice, Heard(capture), Played(render), events).map_err(|error| refusal(&error))
+        CardSupervisor::start(choice, capture, render, events).map_err(|error| refusal(&error))
     });
     let supervisor = match started {
         Ok(supervisor) => opened.get_or_init(|| supervisor),
@@ -115,33 +112,16 @@ fn keep(
     while let Ok(order) = inbox.recv() {
         match order {
             CardEffect::Set(ask, options) => {
+                let channels = send_channels(&options);
                 let set = choice(&options)
                     .and_then(|choice| supervisor.set(choice).map_err(|error| refusal(&error)));
                 say(match set {
-                    Ok(()) => CardMessage::Taken(ask),
+                    Ok(()) => CardMessage::Taken { ask, channels },
                     Err(error) => CardMessage::Refused { ask: Some(ask), error },
                 });
             }
             CardEffect::List(ask) => say(CardMessage::Listed { ask, cards: listed() }),
         }
-    }
-}
-
-/// The engine's capture half, where the card expects it.
-struct Heard(CaptureSide);
-
-impl CaptureBlock for Heard {
-    fn process(&mut self, rt: &mut Rt<'_>, input: &[f32], channels: usize, at: CardTime) {
-        self.0.process(rt, input, channels, at);
-    }
-}
-
-/// The engine's render half, where the card expects it.
-struct Played(RenderSide);
-
-impl RenderBlock for Played {
-    fn process(&mut self, rt: &mut Rt<'_>, output: &mut [f32], channels: usize, at: CardTime) {
-        self.0.process(rt, output, channels, at);
     }
 }
 
@@ -262,17 +242,17 @@ fn sentence(words: &str) -> String {
     letters.next().map_or(String::new(), |first| first.to_uppercase().chain(letters).collect())
 }
 
-fn translate(event: CardEvent) -> Option<CardMessage> {
-    Some(match event {
+fn translate(event: CardEvent) -> CardMessage {
+    match event {
         CardEvent::Opened(card) => CardMessage::Opened(shown(&card)),
         CardEvent::Restored(card) => CardMessage::Restored(shown(&card)),
         CardEvent::Lost { what, why, remedy } => CardMessage::Lost { what, why, remedy: sentence(&remedy) },
         CardEvent::Notice { what, why, remedy } => {
             CardMessage::Notice { what, why, remedy: sentence(&remedy) }
         }
-        // Read with the other figures.
-        CardEvent::Xruns(_) => return None,
-    })
+        CardEvent::Xruns(count) => CardMessage::Xruns(count),
+        CardEvent::Priority { words, remedy } => CardMessage::Priority { words, remedy },
+    }
 }
 
 fn shown(card: &OpenedCard) -> Card {

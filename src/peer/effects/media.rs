@@ -5,10 +5,13 @@ use std::collections::BTreeMap;
 use tokio::sync::mpsc;
 
 use super::sound::SoundPart;
+use crate::audio::priority::Raised;
 use crate::domain::peer_id::PeerId;
-use crate::net::media::{LinkReport, LinkSpec, MediaBind, MediaError, MediaEvent, MediaPlane, StreamKeys};
+use crate::net::media::{
+    LinkReport, LinkSpec, MediaBind, MediaError, MediaEvent, MediaPlane, PriorityOutcome, StreamKeys,
+};
 use crate::peer::api::{ErrorCode, ErrorReply};
-use crate::peer::message::{LinkReading, MediaEffect, MediaMessage};
+use crate::peer::message::{LinkReading, MediaEffect, MediaMessage, Message};
 use crate::protocol::control::{MEDIA_ADDRS_MAX, MediaOffer};
 use crate::protocol::frame::{Redundancy, frame_ring};
 use crate::protocol::report::PlayoutReport;
@@ -89,16 +92,23 @@ impl MediaPart {
                 let made = sound
                     .add_remote(peer, format, played, strip, delay)
                     .and_then(|()| self.plane.add_link(spec).map_err(|error| error.to_string()));
-                made.err().map(|why| MediaMessage::Failed { peer, why })
+                made.err().map(|why| {
+                    self.drop_link(peer, sound);
+                    MediaMessage::Failed { peer, why }
+                })
             }
             MediaEffect::Unlink(peer) => {
                 self.offers.remove(&peer);
-                self.links.remove(&peer);
-                self.plane.remove_link(peer);
-                sound.remove_remote(peer);
+                self.drop_link(peer, sound);
                 None
             }
         }
+    }
+
+    fn drop_link(&mut self, peer: PeerId, sound: &mut SoundPart) {
+        self.links.remove(&peer);
+        self.plane.remove_link(peer);
+        sound.remove_remote(peer);
     }
 
     /// Frames go by a stream, or by UDP again.
@@ -112,15 +122,14 @@ impl MediaPart {
     }
 
     /// The next thing that happened.
-    pub(super) fn poll(&mut self) -> Option<MediaMessage> {
-        loop {
-            return Some(match self.plane.poll_event()? {
-                MediaEvent::UdpUp { peer, addr } => MediaMessage::Up { peer, addr },
-                MediaEvent::Moved { peer, addr } => MediaMessage::Moved { peer, addr },
-                MediaEvent::UdpSilent { peer } => MediaMessage::Silent { peer },
-                MediaEvent::ReceivePriority(_) => continue,
-            });
-        }
+    pub(super) fn poll(&mut self) -> Option<Message> {
+        let message = match self.plane.poll_event()? {
+            MediaEvent::UdpUp { peer, addr } => MediaMessage::Up { peer, addr },
+            MediaEvent::Moved { peer, addr } => MediaMessage::Moved { peer, addr },
+            MediaEvent::UdpSilent { peer } => MediaMessage::Silent { peer },
+            MediaEvent::ReceivePriority(outcome) => return Some(raised(outcome)),
+        };
+        Some(Message::Media(message))
     }
 
     /// Figures of all links; tells the other ends what our engine does with their streams.
@@ -210,6 +219,17 @@ fn take_report(reading: &mut LinkReading, report: &LinkReport) {
         reading.their_lost_pct = Some(f64::from(far.loss) * 100.0);
         reading.their_playout_delay_ms = Some(ms(f64::from(far.playout.playout_delay_us)));
     }
+}
+
+/// Whether the receive threads were raised, in the words that the others have too.
+fn raised(outcome: PriorityOutcome) -> Message {
+    let (words, remedy) = match outcome {
+        PriorityOutcome::Raised(level) => (Raised::Now(level).words(), None),
+        PriorityOutcome::Refused(why) => {
+            (format!("not raised: {why}"), Raised::Refused(0).remedy().map(str::to_owned))
+        }
+    };
+    Message::Raised { thread: "receive", words, remedy }
 }
 
 /// What our engine says of a stream, for the other end.

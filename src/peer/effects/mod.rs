@@ -192,7 +192,7 @@ impl Parts {
     fn poll(&mut self) -> Vec<Message> {
         let mut messages = Vec::new();
         while let Some(message) = self.media.poll() {
-            messages.push(Message::Media(message));
+            messages.push(message);
         }
         while let Some(message) = self.sound.poll() {
             messages.push(Message::Sound(message));

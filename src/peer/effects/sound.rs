@@ -10,6 +10,7 @@ use super::media::playout_report;
 use super::tap::TapPart;
 use crate::audio::capture::CaptureSide;
 use crate::audio::engine::{Engine, EngineCommand, EngineError, EngineEvent};
+use crate::audio::priority::Raised;
 use crate::audio::render::RenderSide;
 use crate::domain::level::Gain;
 use crate::domain::peer_id::PeerId;
@@ -32,6 +33,8 @@ pub(super) struct SoundPart {
     pub(super) refused: u64,
     /// What holds whatever the card does, given again when it did not take it.
     again: Vec<EngineCommand>,
+    /// Who left while the card stood still, and is still in the mixer.
+    gone: Vec<PeerId>,
     tap: Option<TapPart>,
 }
 
@@ -40,14 +43,21 @@ type LoopEnd = Arc<Mutex<Option<Producer<ReceivedFrame>>>>;
 
 impl SoundPart {
     /// `tap`: a folder for what is sent and heard, if it is to be kept.
-    pub(super) fn start(me: PeerId, tap: Option<PathBuf>) -> io::Result<(Self, CaptureSide, RenderSide)> {
-        let (mut engine, capture, render) = Engine::new(|_raised| {})?;
+    ///
+    /// `raised`: told once, from the encoder thread, whether it got its priority.
+    pub(super) fn start(
+        me: PeerId,
+        tap: Option<PathBuf>,
+        raised: impl FnOnce(Raised) + Send + 'static,
+    ) -> io::Result<(Self, CaptureSide, RenderSide)> {
+        let (mut engine, capture, render) = Engine::new(raised)?;
         let tap = tap.map(TapPart::start).transpose()?;
         if let (Some(tap), Ok(reader)) = (&tap, engine.tap_capture()) {
             tap.add("sent".to_owned(), reader);
         }
         let looped = LoopEnd::default();
-        let part = Self { engine, me, format: None, looped, refused: 0, again: Vec::new(), tap };
+        let part =
+            Self { engine, me, format: None, looped, refused: 0, again: Vec::new(), gone: Vec::new(), tap };
         Ok((part, capture, render))
     }
 
@@ -62,6 +72,10 @@ impl SoundPart {
                 self.format = Some(format);
                 self.engine.set_format(format);
                 return;
+            }
+            SoundEffect::Rest => {
+                self.format = None;
+                return self.engine.stop_stream();
             }
             SoundEffect::Loopback(on) => return self.loop_back(on),
             SoundEffect::MicMuted(muted) => EngineCommand::SetMicMuted(muted),
@@ -99,6 +113,7 @@ impl SoundPart {
         delay: DelayMode,
     ) -> Result<(), String> {
         self.engine.add_remote(peer, format, frames, strip, delay).map_err(|error| error.to_string())?;
+        self.gone.retain(|gone| *gone != peer);
         if let Some(tap) = &self.tap
             && let Ok(reader) = self.engine.tap_remote(peer)
         {
@@ -110,6 +125,8 @@ impl SoundPart {
     pub(super) fn remove_remote(&mut self, peer: PeerId) {
         if self.engine.remove_remote(peer).is_err() {
             self.refused += 1;
+            // As many as the engine holds.
+            self.gone.push(peer);
         }
     }
 
@@ -137,6 +154,9 @@ impl SoundPart {
     pub(super) fn poll(&mut self) -> Option<SoundMessage> {
         for command in std::mem::take(&mut self.again) {
             self.command(command);
+        }
+        for peer in std::mem::take(&mut self.gone) {
+            self.remove_remote(peer);
         }
         let EngineEvent::HowlCut { peer, howl } = self.engine.poll_event()?;
         Some(SoundMessage::HowlCut { peer: peer.filter(|peer| *peer != self.me), hz: howl.frequency_hz })

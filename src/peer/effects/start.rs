@@ -16,6 +16,7 @@ use super::net::NetPart;
 use super::print::Printer;
 use super::sound::SoundPart;
 use super::{INBOX_MAX, Inlets, Parts, drive};
+use crate::audio::priority::Raised;
 use crate::clock;
 use crate::domain::level::Gain;
 use crate::domain::profile::Profile;
@@ -83,8 +84,14 @@ async fn live(
     drop(identity);
 
     let (inbox, messages) = mpsc::channel(INBOX_MAX);
-    let (mut sound, capture, render) =
-        SoundPart::start(me, options.tap.clone()).map_err(|error| system("start the engine", &error))?;
+    let to_inbox = inbox.clone();
+    let raised = move |raised: Raised| {
+        let remedy = raised.remedy().map(str::to_owned);
+        // First in an empty queue.
+        let _ = to_inbox.try_send(Message::Raised { thread: "encoder", words: raised.words(), remedy });
+    };
+    let (mut sound, capture, render) = SoundPart::start(me, options.tap.clone(), raised)
+        .map_err(|error| system("start the engine", &error))?;
     if let Some(sink) = media.sink() {
         sound.set_sink(sink);
     }

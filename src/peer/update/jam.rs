@@ -149,7 +149,7 @@ impl Step<'_> {
             self.unlink(peer);
         }
         self.model.jam = None;
-        self.model.sending = None;
+        self.rest_if_unheard();
         self.model.mic.seat = crate::domain::roster::Seat::Player;
         self.tell(Event::Left { jam, why: "you are in the lobby".to_owned() });
     }

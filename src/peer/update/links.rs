@@ -1,14 +1,21 @@
 //! Paths of sound: offers out, offers in, a link of both; UDP or, without it, a stream.
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use super::Step;
 use crate::domain::peer_id::PeerId;
 use crate::peer::api::Event;
 use crate::peer::message::{Effect, MediaEffect, NetEffect, SoundEffect};
-use crate::peer::model::{LinkState, Offer};
+use crate::peer::model::{LinkState, Offer, Retry};
 use crate::protocol::control::{MediaOffer, MediaPath};
 use crate::protocol::session::SessionCommand;
+
+/// How long after the first failure a link is tried again; doubled each time.
+const RETRY_FIRST: Duration = Duration::from_secs(1);
+
+/// A card that is gone for minutes is asked no more often than this.
+const RETRY_MAX: Duration = Duration::from_secs(8);
 
 impl Step<'_> {
     /// The engine sends a stream from now on, if it does not already.
@@ -24,6 +31,13 @@ impl Step<'_> {
                 why: error.to_string(),
                 remedy: "Choose another: `jamtty do codec opus`, `jamtty do bitrate 128`".to_owned(),
             }),
+        }
+    }
+
+    /// Nobody hears us, not even ourselves: the encoder rests.
+    pub(super) fn rest_if_unheard(&mut self) {
+        if self.model.jam.is_none() && !self.model.looped && self.model.sending.take().is_some() {
+            self.effects.push(Effect::Sound(SoundEffect::Rest));
         }
     }
 
@@ -81,6 +95,9 @@ impl Step<'_> {
         let was_back = link.falls_back();
         link.silent = false;
         link.they_hear_nothing = false;
+        if let Some(retry) = &mut link.retry {
+            retry.at = None;
+        }
         let strip = self.model.strip_of(peer);
         if was_back {
             self.net_effect(NetEffect::CloseFallback(peer));
@@ -92,6 +109,32 @@ impl Step<'_> {
             strip: strip.settings,
             delay: strip.delay,
         }));
+    }
+
+    /// The engine or the media path did not take a link: said once, tried again with a new offer.
+    pub(super) fn link_failed(&mut self, peer: PeerId, why: String) {
+        let Some(link) = self.model.links.get_mut(&peer) else { return };
+        let pause = link.retry.map_or(RETRY_FIRST, |retry| retry.pause);
+        let is_new = link.retry.is_none();
+        link.retry = Some(Retry { at: Some(self.now + pause), pause: (pause * 2).min(RETRY_MAX) });
+        link.udp_from = None;
+        if is_new {
+            let what = format!("no sound between you and {}", self.model.name_of(peer));
+            let remedy = "It is tried again; if it stays so, see `jamtty doctor`".to_owned();
+            self.tell(Event::Warning { what, why, remedy });
+        }
+    }
+
+    /// Makes offers for links whose time to be tried again has come: they answer with theirs.
+    pub(super) fn link_again_in_time(&mut self) {
+        let now = self.now;
+        let is_due = |retry: &mut Retry| retry.at.take_if(|at| *at <= now).is_some();
+        let due = |(peer, link): (&PeerId, &mut LinkState)| {
+            link.retry.as_mut().is_some_and(is_due).then_some(*peer)
+        };
+        for peer in self.model.links.iter_mut().filter_map(due).collect::<Vec<_>>() {
+            self.offer(peer);
+        }
     }
 
     /// They left, or we did.
@@ -107,6 +150,7 @@ impl Step<'_> {
         let news = self.change_path(peer, |link| {
             link.udp_from = Some(addr);
             link.silent = false;
+            link.retry = None;
         });
         let Some(Change { was_silent }) = news else { return };
         if was_silent {

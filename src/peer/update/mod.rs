@@ -19,7 +19,7 @@ use super::message::{
     Ask, CardMessage, DiskMessage, Effect, Effects, MediaMessage, Message, NetEffect, NetMessage,
     SoundMessage,
 };
-use super::model::{ADDRS_KEPT, Model, PEOPLE_MAX, Seen};
+use super::model::{ADDRS_KEPT, Model, PEOPLE_MAX, Raising, Seen};
 use super::run::ExitReason;
 use crate::domain::peer_id::PeerId;
 use crate::domain::time::Timestamp;
@@ -50,6 +50,7 @@ impl Step<'_> {
                     self.drain();
                 }
                 self.give_up_joining_in_time();
+                self.link_again_in_time();
             }
             Message::Readings(readings) => self.model.readings = *readings,
             Message::Begin { begin, code, listen } => self.begin(begin, code, listen),
@@ -63,6 +64,7 @@ impl Step<'_> {
                 let doctor = view::doctor(self.model, self.now, interfaces, media_port);
                 self.reply(ask, &doctor);
             }
+            Message::Raised { thread, words, remedy } => self.raised(thread, words, remedy),
             Message::Signal(number) => self.end(
                 Ok(ExitReason::Signal(number)),
                 if number == 2 { "Ctrl-C" } else { "the system asked for it" },
@@ -250,7 +252,13 @@ impl Step<'_> {
                 self.tell(Event::CardLost { what, why, remedy });
             }
             CardMessage::Notice { what, why, remedy } => self.tell(Event::Warning { what, why, remedy }),
-            CardMessage::Taken(ask) => self.done(ask),
+            CardMessage::Taken { ask, channels } => {
+                self.model.setup.send_channels = channels;
+                self.follow_format();
+                self.done(ask);
+            }
+            CardMessage::Xruns(count) => self.model.readings.xruns = count,
+            CardMessage::Priority { words, remedy } => self.raised("card", words, Some(remedy)),
             CardMessage::Refused { ask: Some(ask), error } => self.refuse(ask, error),
             CardMessage::Refused { ask: None, error } => {
                 let why = error.to_string();
@@ -258,6 +266,21 @@ impl Step<'_> {
             }
             CardMessage::Listed { ask, cards } => self.reply(ask, &super::api::Cards { cards }),
         }
+    }
+
+    /// A refusal is told once: it is the same for all threads, and so is the remedy.
+    fn raised(&mut self, thread: &'static str, words: String, remedy: Option<String>) {
+        let told = self.model.threads.values().any(|raising| raising.remedy.is_some());
+        if let Some(remedy) = &remedy
+            && !told
+        {
+            self.tell(Event::Warning {
+                what: "the sound does not run before everything else".to_owned(),
+                why: format!("{thread} thread: {words}"),
+                remedy: remedy.clone(),
+            });
+        }
+        self.model.threads.insert(thread, Raising { words, remedy });
     }
 
     fn take_card(&mut self, card: super::api::Card) {
@@ -284,11 +307,7 @@ impl Step<'_> {
                 }
             }
             MediaMessage::Silent { peer } => self.udp_silent(peer),
-            MediaMessage::Failed { peer, why } => {
-                let what = format!("no sound between you and {}", self.model.name_of(peer));
-                let remedy = "See `jamtty doctor`".to_owned();
-                self.tell(Event::Warning { what, why, remedy });
-            }
+            MediaMessage::Failed { peer, why } => self.link_failed(peer, why),
         }
     }
 

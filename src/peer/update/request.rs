@@ -89,7 +89,9 @@ impl Step<'_> {
                 if on {
                     self.start_stream();
                 }
+                self.model.looped = on;
                 self.effects.push(Effect::Sound(SoundEffect::Loopback(on)));
+                self.rest_if_unheard();
             }
             "audio.set" => {
                 let card = card(args)?;

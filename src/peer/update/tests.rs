@@ -399,6 +399,65 @@ fn another_codec_means_new_offers_to_everyone() {
 }
 
 #[test]
+fn another_number_of_channels_means_new_offers_to_everyone() {
+    let mut world = World::jam();
+    world.clear();
+    let ask = crate::peer::message::Ask { client: ClientId(1), id: 7 };
+    world.tell(0, Message::Card(CardMessage::Taken { ask, channels: 2 }));
+    let stereo = |effect: &Effect| matches!(effect, Effect::Sound(SoundEffect::Stream(format)) if format.channels() == 2);
+    assert!(world.did(0, stereo));
+    assert_eq!((world.links(0).len(), world.links(1).len()), (1, 1));
+    world.clear();
+    world.tell(0, Message::Card(CardMessage::Taken { ask, channels: 2 }));
+    assert!(world.links(0).is_empty(), "nothing changed");
+}
+
+#[test]
+fn a_link_that_could_not_be_made_is_said_once_and_tried_again() {
+    let mut world = World::jam();
+    world.clear();
+    let failed = || Message::Media(MediaMessage::Failed { peer: id(1), why: "it stands still".to_owned() });
+    world.tell(0, failed());
+    assert_eq!(world.events(0), ["warning"]);
+    assert!(world.links(0).is_empty());
+    world.pass(Duration::from_millis(1_100));
+    assert_eq!((world.links(0).len(), world.links(1).len()), (1, 1), "new keys on both sides");
+    world.tell(0, failed());
+    world.pass(Duration::from_secs(60));
+    assert_eq!(world.links(0).len(), 2);
+    assert_eq!(world.events(0), ["warning"]);
+}
+
+#[test]
+fn the_encoder_rests_in_the_lobby() {
+    let rests = |effect: &Effect| matches!(effect, Effect::Sound(SoundEffect::Rest));
+    let mut world = World::jam();
+    world.clear();
+    assert!(world.ask(0, "leave", &[]).ok);
+    assert!(world.did(0, rests));
+    world.clear();
+    assert!(world.ask(0, "audio.loopback", &["on"]).ok);
+    assert!(world.did(0, |effect| matches!(effect, Effect::Sound(SoundEffect::Stream(_)))));
+    assert!(world.ask(0, "audio.loopback", &["off"]).ok);
+    assert!(world.did(0, rests));
+}
+
+#[test]
+fn refused_priority_is_told_once_and_shown_for_every_thread() {
+    let mut world = World::of(1);
+    world.clear();
+    for thread in ["encoder", "receive"] {
+        let (words, remedy) = ("not raised".to_owned(), Some("Allow it".to_owned()));
+        world.tell(0, Message::Raised { thread, words, remedy });
+    }
+    assert_eq!(world.events(0), ["warning"]);
+    let status: Status = world.ask_as(0, "status", &[]);
+    let shown: Vec<_> =
+        status.threads.iter().map(|one| (one.thread.as_str(), one.priority.as_str())).collect();
+    assert_eq!(shown, [("encoder", "not raised"), ("receive", "not raised")]);
+}
+
+#[test]
 fn a_jam_that_is_not_there_is_said_with_what_may_be_meant() {
     let mut world = World::of(2);
     world.ask(0, "new", &["Kitchen"]);

@@ -12,7 +12,7 @@ use crate::domain::strip::DelayMode;
 use crate::domain::time::{Timestamp, samples_to_ms};
 use crate::peer::api::{
     Doctor, ErrorCode, ErrorReply, Finding, Format, Interface, Jam, Link, ListedJam, ListedPerson, Listing,
-    Me, Participant, Path, Person, Place, Status, Strip, Ticket,
+    Me, Participant, Path, Person, Place, Status, Strip, ThreadPriority, Ticket,
 };
 use crate::peer::message::LinkReading;
 use crate::peer::model::Model;
@@ -59,10 +59,24 @@ pub(super) fn status(model: &Model, now: Timestamp) -> Status {
         format: format.map_or_else(|error| error.to_string(), |format| format.to_string()),
         card: model.card.clone().map(|card| crate::peer::api::Card { xruns: model.readings.xruns, ..card }),
         card_trouble: model.card_trouble.clone(),
+        threads: threads(model),
         levels: model.readings.levels.clone(),
         jam: jam(model),
         addresses: model.listening.iter().cloned().collect(),
     }
+}
+
+fn threads(model: &Model) -> Vec<ThreadPriority> {
+    let mut threads: BTreeMap<&str, &str> =
+        model.threads.iter().map(|(thread, raising)| (*thread, raising.words.as_str())).collect();
+    if let Some(card) = &model.card {
+        threads.insert("card", &card.priority);
+    }
+    let shown = |(thread, words): (&str, &str)| ThreadPriority {
+        thread: thread.to_owned(),
+        priority: words.to_owned(),
+    };
+    threads.into_iter().map(shown).collect()
 }
 
 pub(super) fn jam(model: &Model) -> Option<Jam> {
@@ -306,6 +320,11 @@ fn findings(model: &Model, links: &[Link], interfaces: &[Interface]) -> Vec<Find
             "Choose a longer period: `jamtty audio set --period 128`; end what else keeps it busy",
         ),
         Some(_) => {}
+    }
+    let refused = model.threads.iter().find_map(|(thread, raising)| Some((thread, raising.remedy.as_ref()?)));
+    if let Some((thread, remedy)) = refused {
+        let why = format!("{thread} thread: {}", model.threads[thread].words);
+        find("the sound does not run before everything else".to_owned(), why, remedy);
     }
     if interfaces.iter().all(|interface| interface.addresses.is_empty()) {
         find(

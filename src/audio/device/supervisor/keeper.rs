@@ -384,11 +384,7 @@ impl Keeper {
             && let Some(remedy) = raised.remedy()
         {
             self.priority_told = true;
-            self.tell(CardEvent::Notice {
-                what: "the priority of the sound thread".to_owned(),
-                why: raised.words(),
-                remedy: remedy.to_owned(),
-            });
+            self.tell(CardEvent::Priority { words: raised.words(), remedy: remedy.to_owned() });
         }
         if let Some((why, remedy)) = self.sink_trouble.as_ref().and_then(|trouble| trouble.take()) {
             let (what, remedy) = ("the output of the virtual card stopped".to_owned(), remedy.to_owned());
