@@ -30,7 +30,8 @@ pub(super) fn spec(action: &str) -> Outcome<&'static ActionSpec> {
 }
 
 pub(super) fn new(context: &Context, args: &NewArgs) -> Outcome {
-    let mut words: Vec<String> = args.name.iter().cloned().collect();
+    // Told as an option: a jam may be called as an option is.
+    let mut words: Vec<String> = args.name.iter().map(|name| format!("name={name}")).collect();
     words.extend(args.max.as_ref().map(|max| format!("max={max}")));
     seat(&mut words, args.listen, args.code_file.as_deref())?;
     ask(context, "new", &words)
@@ -38,7 +39,7 @@ pub(super) fn new(context: &Context, args: &NewArgs) -> Outcome {
 
 pub(super) fn join(context: &Context, args: &JoinArgs) -> Outcome {
     let target = match (&args.target, args.last) {
-        (Some(target), _) => target.clone(),
+        (Some(target), _) => format!("name={target}"),
         (None, true) => "last".to_owned(),
         (None, false) => "first".to_owned(),
     };

@@ -283,7 +283,7 @@ impl fmt::Display for Event {
             }
             Self::JoinRefused { error, .. } => write!(f, "{error}"),
             Self::Left { jam, why } => write!(f, "you left {jam}: {why}"),
-            Self::ParticipantJoined { who } => write!(f, "{who} joined you"),
+            Self::ParticipantJoined { who } => write!(f, "{who} joined"),
             Self::ParticipantAway { who } => write!(f, "{who} is away: connection lost, seat kept"),
             Self::ParticipantBack { who } => write!(f, "{who} is back"),
             Self::ParticipantLeft { who, why } => write!(f, "{who} left: {why}"),

@@ -22,8 +22,8 @@ impl Step<'_> {
     /// or will be.
     fn act(&mut self, ask: Ask, action: &str, texts: &[String]) -> Result<(), ErrorReply> {
         let keys: &[&str] = match action {
-            "new" => &["code", "max"],
-            "join" => &["code"],
+            "new" => &["code", "max", "name"],
+            "join" => &["code", "name"],
             "audio.set" => &["in", "out", "host", "channels", "period"],
             "me.set" => &["name", "plays"],
             _ => &[],
@@ -33,7 +33,10 @@ impl Step<'_> {
             "watch" => return self.watch(ask, texts),
             "new" => return self.new_jam(ask, args),
             "join" => {
-                let target = args.need("where to")?;
+                let target = match args.option("name") {
+                    Some(name) => name,
+                    None => args.need("where to")?,
+                };
                 let listen = args.flag("listen");
                 // A jam's name may have spaces, and a shell may have split it.
                 let rest = args.rest();
@@ -179,8 +182,9 @@ impl Step<'_> {
         };
         let listen = args.flag("listen");
         let code = args.option("code");
-        let name = args.rest();
-        let name = (!name.is_empty()).then_some(name.as_str());
+        let words = args.rest();
+        let name = args.option("name").unwrap_or(&words);
+        let name = (!name.is_empty()).then_some(name);
         self.open_jam(name, code, max, join::seat(listen))?;
         // The machine makes it at once.
         match view::jam(self.model) {

@@ -226,6 +226,17 @@ fn what_is_not_understood_says_how_it_is_meant() {
 }
 
 #[test]
+fn a_jam_may_be_called_as_an_option_is() {
+    for name in ["listen", "code=x", "max=4"] {
+        let mut world = World::of(2);
+        let given = format!("name={name}");
+        let joined: Joined = world.ask_as(0, "new", &[&given]);
+        assert_eq!((joined.jam.name.as_str(), joined.jam.closed), (name, false));
+        assert!(world.ask_later(1, "join", &[&given]).ok, "{name}");
+    }
+}
+
+#[test]
 fn a_jam_is_opened_shown_to_others_and_remembered() {
     let mut world = World::of(2);
     let joined: Joined = world.ask_as(0, "new", &["Kitchen", "max=4"]);
