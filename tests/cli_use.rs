@@ -176,9 +176,9 @@ fn flags_of_new_and_join_become_arguments() {
     child.stdin.take().unwrap().write_all(b"red sun\nmore\n").unwrap();
     assert_eq!(child.wait().unwrap().code(), Some(75));
     let asked: Vec<Value> = peer.join().unwrap().iter().map(|request| request["args"].clone()).collect();
-    assert_eq!(asked[0], json!(["Kitchen blues", "max=4", "code=blue moon"]));
+    assert_eq!(asked[0], json!(["name=Kitchen blues", "max=4", "code=blue moon"]));
     assert_eq!(asked[1], json!(["last", "listen"]));
-    assert_eq!(asked[2], json!(["Stage", "code=red sun"]));
+    assert_eq!(asked[2], json!(["name=Stage", "code=red sun"]));
     assert_eq!(home.run(&["join", "Stage", "--code-file", "/nonexistent"]).2, 66);
     assert_eq!(home.run(&["join", "Stage", "--code-file", "/dev/null"]).2, 65);
 }

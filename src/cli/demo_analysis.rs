@@ -19,15 +19,17 @@ const SILENT_BELOW_DB: f64 = -50.0;
 const LEVEL_OFF_DB: f64 = 3.0;
 /// A window with less than this share of the power before it is hidden by it: 10 dB.
 const HIDDEN_BELOW: f64 = 0.1;
-/// How far, in samples, the delay may wander from one window to the next: 0.2 %, far above any bend
-/// of a rate that a musician would not hear.
-const WANDER: f64 = 1.0;
+/// How far, in samples, the delay may wander from one window to the next: 0.8 %. Playout bends its rate by
+/// up to 0.5 % while it plays.
+const WANDER: f64 = 4.0;
 /// How well the edges of a window must fit for it to say what the delay is.
 const FOLLOWED_FROM: f64 = 0.8;
 /// Windows in a row without a fit after which the delay is looked for 2 ms around.
-const ASTRAY_AFTER: u32 = 5;
+const ASTRAY_AFTER: u32 = 2;
 /// Steps in which the delay is followed, in samples.
 const STEP: f64 = 0.125;
+/// Steps in which it is looked for first.
+const WIDE_STEP: f64 = 0.5;
 /// Taps on each side of a sample when sound is moved by a part of one.
 const TAPS: i64 = 12;
 /// The fit below which the two recordings are not of the same sound: 1.0 is the same sound.
@@ -235,11 +237,16 @@ fn judge(sent: &[f32], heard: Cut<'_>, delay: f64, coding: Coding) -> Comparison
         let start = if astray < ASTRAY_AFTER { delay } else { roughly_near(sent, at, delay, window) };
         // By the edges: a bass drum fits itself at any delay.
         let edges_heard = edges(window);
-        let near = nearby(start).filter_map(|delay| Some((delay, moved(sent, at - delay)?)));
-        let fits = near.map(|(delay, expected)| (fit(&edges(&expected), &edges_heard), delay, expected));
-        match fits.max_by(|a, b| a.0.total_cmp(&b.0)) {
+        let best_of = |delays: Steps| {
+            let near = delays.filter_map(|delay| Some((delay, moved(sent, at - delay)?)));
+            let fits = near.map(|(delay, expected)| (fit(&edges(&expected), &edges_heard), delay, expected));
+            fits.max_by(|a, b| a.0.total_cmp(&b.0))
+        };
+        let wide = best_of(Steps::around(start, WANDER, WIDE_STEP));
+        let best = wide.and_then(|(_, found, _)| best_of(Steps::around(found, WIDE_STEP, STEP)));
+        match best {
             Some((fitted, found, there)) if fitted > FOLLOWED_FROM => {
-                delay = if astray < ASTRAY_AFTER { delay + (found - delay) * 0.5 } else { found };
+                delay = found;
                 delays.push(delay);
                 gains.push(level_db(window) - level_db(&there));
                 expected = there;
@@ -261,9 +268,27 @@ fn judge(sent: &[f32], heard: Cut<'_>, delay: f64, coding: Coding) -> Comparison
 }
 
 /// Delays to try in the next window.
-fn nearby(delay: f64) -> impl Iterator<Item = f64> {
-    let steps = (WANDER / STEP) as i32;
-    (-steps..=steps).map(move |step| delay + f64::from(step) * STEP)
+struct Steps {
+    next: f64,
+    last: f64,
+    step: f64,
+}
+
+impl Steps {
+    /// From `width` below `middle` to `width` above it.
+    const fn around(middle: f64, width: f64, step: f64) -> Self {
+        Self { next: middle - width, last: middle + width, step }
+    }
+}
+
+impl Iterator for Steps {
+    type Item = f64;
+
+    fn next(&mut self) -> Option<f64> {
+        let now = self.next;
+        self.next += self.step;
+        (now <= self.last).then_some(now)
+    }
 }
 
 /// The whole-sample delay, within 2 ms of `delay`, at which this window fits best.
