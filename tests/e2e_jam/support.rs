@@ -120,7 +120,7 @@ impl Person {
     }
 
     pub(crate) fn run(&self, args: &[&str]) -> Said {
-        Said::of(self.command(args).output().unwrap())
+        self.run_with(args, b"")
     }
 
     /// With this on stdin.
@@ -128,9 +128,25 @@ impl Person {
         let mut command = self.command(args);
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap();
+        let read = |mut pipe: Box<dyn Read + Send>| {
+            std::thread::spawn(move || {
+                let mut bytes = Vec::new();
+                let _ = pipe.read_to_end(&mut bytes);
+                bytes
+            })
+        };
+        let (out, err) =
+            (read(Box::new(child.stdout.take().unwrap())), read(Box::new(child.stderr.take().unwrap())));
         // It may refuse before it has read all.
         let _ = child.stdin.take().unwrap().write_all(stdin);
-        Said::of(child.wait_with_output().unwrap())
+        let until = Instant::now() + PATIENCE;
+        while matches!(child.try_wait(), Ok(None)) && Instant::now() < until {
+            std::thread::park_timeout(Duration::from_millis(5));
+        }
+        // One that does not end by itself has no exit code.
+        let _ = child.kill();
+        let status = child.wait().unwrap();
+        Said::of(Output { status, stdout: out.join().unwrap(), stderr: err.join().unwrap() })
     }
 
     /// Starts a peer that keeps what it sends and hears.
