@@ -4,8 +4,8 @@
 //!
 //! Each frame says how much delay it *required* to be there in time, in samples. The largest
 //! requirement of each 20 ms, above the floor of the last two seconds, goes into a histogram of the last
-//! 30 s; the target is the floor and what all but a small share of those 20 ms needed above it. So
-//! one late packet in a freeze of the machine costs one hidden gap and no lasting delay, while
+//! 30 s; the target is the floor and the least above it that leaves no more than a small share of the
+//! time to be invented. So one late packet in a freeze of the machine costs one hidden gap and no lasting delay, while
 //! jitter, a lost packet that comes by its copy, or a phase that creeps between two clocks raise the
 //! target by just what they need. The floor follows what a card that skipped a block leaves behind.
 //! The delay follows the target by bending the rate of reading, never by a cut.
@@ -27,16 +27,14 @@ const CELL: f32 = 4.0;
 /// longer keeps a delay that a skipped block left behind.
 const FLOOR_WINDOW: u64 = RATE_HZ as u64;
 
-/// The share of bins that may be late, at the bias in the middle: 1 in 100, so at most 30 hidden
-/// gaps a minute on the worst link, and none on one whose jitter has an edge. A machine that
-/// freezes for 3 to 4 ms a dozen times a minute makes 1 in 200 late by itself (measured).
-const LATE_SHARE: f32 = 0.01;
-
-/// Bins that may be late while the histogram is young, once it has this many.
-const YOUNG_BINS: usize = 50;
+/// Samples that may have to be invented in each bin, on average, at the bias in the middle: 0.3 % of
+/// the time. What counts is how much is invented and not how often: a gap of one period in thirty
+/// bins is not heard (audio::conceal), and to wait a period longer for all of it is. A machine that
+/// freezes for 4 ms a dozen times a minute makes 0.8 by itself (measured); jitter makes far more.
+const INVENTED: f32 = 3.0;
 
 /// Bins in a row that must all have been late for it to be the link and not a freeze: 60 ms. The
-/// delay then rises at once, whatever share of bins may be late.
+/// delay then rises at once, whatever may be invented.
 const STREAK: usize = 3;
 
 /// Samples by which the least of the worst requirements creeps up each bin, so that a link that became
@@ -184,38 +182,34 @@ impl PlayoutDelay {
         self.bins[self.next] = cell;
         self.histogram[usize::from(cell)] += 1;
         self.next = (self.next + 1) % BINS;
-        let quantile = self.quantile();
+        let needed = self.needed();
         self.late_run = match self.late_run {
-            _ if above <= quantile => (0.0, 0),
+            _ if above <= needed => (0.0, 0),
             (_, 0) => (above, 1),
             (least, count) => (least.min(above), count + 1),
         };
         self.least = worst.min(self.least + CREEP);
         let (least, count) = self.late_run;
-        self.above = if count >= STREAK { quantile.max(least) } else { quantile };
+        self.above = if count >= STREAK { needed.max(least) } else { needed };
     }
 
-    /// What all but the allowed bins needed above the floor.
-    fn quantile(&self) -> f32 {
-        let mut spare = self.late_bins();
+    /// The least to hold above the floor so that no more is invented than may be.
+    fn needed(&self) -> f32 {
+        let scale = match self.mode {
+            DelayMode::Auto { bias } => 6_f32.powf(-bias.clamp(-1.0, 1.0)),
+            DelayMode::Fixed { .. } => 1.0,
+        };
+        let allowed = INVENTED * scale * self.count as f32;
+        let (mut late, mut invented) = (0_u32, 0.0);
         for cell in (0..CELLS).rev() {
-            let here = usize::from(self.histogram[cell]);
-            if here > spare {
-                return cell as f32 * CELL;
+            // One cell less held: everything late so far is late by a cell more.
+            invented += late as f32 * CELL;
+            if invented > allowed {
+                return (cell + 1) as f32 * CELL;
             }
-            spare -= here;
+            late += u32::from(self.histogram[cell]);
         }
         0.0
-    }
-
-    fn late_bins(&self) -> usize {
-        let share = match self.mode {
-            DelayMode::Auto { bias } => LATE_SHARE * 6_f32.powf(-bias.clamp(-1.0, 1.0)),
-            DelayMode::Fixed { .. } => LATE_SHARE,
-        };
-        let by_share = (self.count as f32 * share) as usize;
-        // A single freeze of the machine while the histogram is young must not cost 30 s of delay.
-        by_share.max((self.count / YOUNG_BINS).min(2))
     }
 
     /// The delay to aim for. `held`: how many samples of delay the shortest requirement of this link
