@@ -135,12 +135,18 @@ fn a_hole_of_one_frame_is_one_or_two_damaged_windows() -> Tested {
             let mut heard = clean.clone();
             // A hole every half second, where there is sound to lose.
             for start in (60_000..320_000).step_by(24_000) {
-                let loudest = (start..start + 12_000).step_by(120).max_by(|a, b| {
-                    let power =
-                        |at: usize| clean[at..at + 120].iter().map(|sample| sample * sample).sum::<f32>();
-                    power(*a).total_cmp(&power(*b))
-                });
+                // Below 3 kHz: what Opus is compared by. A hat alone is silence there.
+                let power = |at: usize| {
+                    let sums = clean[at..at + 120].chunks_exact(8).map(|few| few.iter().sum::<f32>());
+                    sums.map(|sum| sum * sum).sum::<f32>()
+                };
+                let parts = (start..start + 12_000).step_by(120);
+                let loudest = parts.max_by(|a, b| power(*a).total_cmp(&power(*b)));
                 let at = loudest.ok_or("no sound")?;
+                // The end of a tail, hidden by what was before it: -35 dB.
+                if power(at) < 0.3 {
+                    continue;
+                }
                 heard[at..at + 120].fill(0.0);
                 holes += 1;
             }

@@ -19,9 +19,9 @@ const SILENT_BELOW_DB: f64 = -50.0;
 const LEVEL_OFF_DB: f64 = 3.0;
 /// A window with less than this share of the power before it is hidden by it: 10 dB.
 const HIDDEN_BELOW: f64 = 0.1;
-/// How far, in samples, the delay may wander from one window to the next: 0.8 %. Playout bends its rate by
+/// How far, in samples, the delay may wander from one window to the next: 0.52 %. Playout bends its rate by
 /// up to 0.5 % while it plays.
-const WANDER: f64 = 4.0;
+const WANDER: f64 = 2.5;
 /// How well the edges of a window must fit for it to say what the delay is.
 const FOLLOWED_FROM: f64 = 0.8;
 /// Windows in a row without a fit after which the delay is looked for 2 ms around.
