@@ -14,10 +14,10 @@ use jamtty::protocol::ticket::{JoinTarget, Ticket};
 
 /// An entry: its name, which is the fuzz target's, and what it does with bytes. It may refuse them in
 /// words; it may not panic, hang or read without bound.
-pub type Entry = (&'static str, fn(&[u8]));
+pub(crate) type Entry = (&'static str, fn(&[u8]));
 
 /// All of them.
-pub const ENTRIES: [Entry; 7] = [
+pub(crate) const ENTRIES: [Entry; 7] = [
     ("config", config),
     ("control_message", control_message),
     ("lobby_card", lobby_card),
@@ -28,7 +28,7 @@ pub const ENTRIES: [Entry; 7] = [
 ];
 
 /// A datagram of the sound: RTP header and payload, RFC 2198 included, of every form of stream.
-pub fn packet(bytes: &[u8]) {
+pub(crate) fn packet(bytes: &[u8]) {
     let _ = claimed_ssrc(bytes);
     let _ = is_rtcp(bytes);
     let formats = [
@@ -53,26 +53,26 @@ pub fn packet(bytes: &[u8]) {
 }
 
 /// A receiver's report (RTCP).
-pub fn report(bytes: &[u8]) {
+pub(crate) fn report(bytes: &[u8]) {
     let _ = Report::parse(bytes);
 }
 
 /// A message of the session stream.
-pub fn control_message(bytes: &[u8]) {
+pub(crate) fn control_message(bytes: &[u8]) {
     if let Ok(message) = ControlMessage::decode(bytes) {
         assert!(ControlMessage::decode(&message.encode()).is_ok());
     }
 }
 
 /// What peers show in the lobby.
-pub fn lobby_card(bytes: &[u8]) {
+pub(crate) fn lobby_card(bytes: &[u8]) {
     if let Ok(card) = LobbyCard::decode(bytes) {
         assert!(LobbyCard::decode(&card.encode()).is_ok());
     }
 }
 
 /// What is pasted after `jamtty join`.
-pub fn ticket(bytes: &[u8]) {
+pub(crate) fn ticket(bytes: &[u8]) {
     let text = String::from_utf8_lossy(bytes);
     let _ = text.parse::<JoinTarget>();
     let marked = format!("jamtty:{text}");
@@ -84,14 +84,14 @@ pub fn ticket(bytes: &[u8]) {
 }
 
 /// A line of the local socket.
-pub fn socket_line(bytes: &[u8]) {
+pub(crate) fn socket_line(bytes: &[u8]) {
     if let Err(reply) = parse_request(bytes) {
         assert!(!reply.ok && reply.error.is_some());
     }
 }
 
 /// A settings file.
-pub fn config(bytes: &[u8]) {
+pub(crate) fn config(bytes: &[u8]) {
     if let Err(error) = file::parse(Path::new("config.toml"), &String::from_utf8_lossy(bytes)) {
         assert!(!error.to_string().is_empty());
     }
