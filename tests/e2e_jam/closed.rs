@@ -1,6 +1,8 @@
 //! Doors: a code word, a full room, a room that is not there.
 
-use crate::support::{Peer, Room};
+use std::time::Duration;
+
+use crate::support::{Peer, Room, play_for};
 
 /// The address of a peer, as someone who heard of it would type it.
 fn address(peer: &Peer) -> String {
@@ -67,7 +69,11 @@ fn a_full_jam_and_one_that_is_not_there_are_said() {
     said.failed(69, &["Attic"]);
     // From the start, too: what the process ends with.
     room.person("Di").run(&["peer", "--null", "--join", "Closet"]).failed(75, &["full"]);
-    room.person("Di").run(&["peer", "--null", "--join", "Attic"]).failed(69, &["Attic"]);
+    // One that is not there is waited for from the start: it does not end by itself, and is not in.
+    let di = room.person("Di").start(&["--null", "--join", "Attic"]);
+    play_for(Duration::from_secs(6));
+    assert_ne!(di.tell("status", &[])["place"], "jam");
+    drop(di);
     assert_eq!(ana.tell("status", &[])["jam"]["people"].as_array().map(Vec::len), Some(2));
     bo.wait_to_hear(&ana);
     for peer in [&mut ana, &mut bo, &mut cy] {
