@@ -247,7 +247,7 @@ impl Engine {
             meter: capture_meter,
             mic: Fader::new(Gain::UNITY),
             panic: Fader::new(Gain::UNITY),
-            guard: HowlGuard::new(),
+            guard: HowlGuard::staggered(0),
             cut: Fader::new(Gain::UNITY),
             tap: None,
             lost: capture_lost,
@@ -310,7 +310,7 @@ impl Engine {
         let remote = Box::new(Remote {
             playout,
             meter,
-            guard: HowlGuard::new(),
+            guard: HowlGuard::staggered(slot + 1),
             cut: Fader::new(Gain::UNITY),
             strip: Strip::new(strip),
             tap: None,
