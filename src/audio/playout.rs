@@ -174,6 +174,11 @@ impl Playout {
     /// The next `out.len()` samples of this peer on our clock; the block begins at `at`.
     pub fn render(&mut self, _rt: &mut Rt<'_>, out: &mut [Stereo], at: CardTime) {
         self.output_clock.observe(self.output_time, u64::try_from(at.0.as_micros()).unwrap_or(u64::MAX));
+        if self.state == State::Waiting {
+            // What piled up before anybody listened is past: taken for the spread of the link it
+            // would be held as delay.
+            while self.frames.slots() > 1 && self.frames.pop().is_ok() {}
+        }
         while let Ok(mut received) = self.frames.pop() {
             received.frame.seq += SEQ_BASE;
             self.take_in(&received);

@@ -197,6 +197,8 @@ pub struct LinkState {
     pub they_hear_nothing: bool,
     /// It could not be made: when to try again, and how long to wait after that.
     pub retry: Option<Retry>,
+    /// Our offer waits for theirs: when it is made anew if none comes.
+    pub answer_by: Option<Timestamp>,
 }
 
 /// A link that could not be made is tried again.
@@ -345,7 +347,9 @@ impl Model {
     #[must_use]
     pub fn wake_at(&self) -> Option<Timestamp> {
         let join = self.joining.as_ref().and_then(|joining| joining.until);
-        let links = self.links.values().filter_map(|link| link.retry?.at).min();
+        let links =
+            self.links.values().flat_map(|link| [link.retry.and_then(|retry| retry.at), link.answer_by]);
+        let links = links.flatten().min();
         [self.session_wakes, join, links].into_iter().flatten().min()
     }
 

@@ -14,6 +14,10 @@ use crate::protocol::session::SessionCommand;
 /// How long after the first failure a link is tried again; doubled each time.
 const RETRY_FIRST: Duration = Duration::from_secs(1);
 
+/// How long our offer waits for theirs. One that came while they were still joining is lost on them,
+/// and theirs may have been used up with it: somebody must ask again.
+const ANSWER_WITHIN: Duration = Duration::from_secs(1);
+
 /// A card that is gone for minutes is asked no more often than this.
 const RETRY_MAX: Duration = Duration::from_secs(8);
 
@@ -69,6 +73,7 @@ impl Step<'_> {
             return; // A newer one is being made.
         }
         link.mine = Offer::Fresh { generation };
+        link.answer_by = Some(self.now + ANSWER_WITHIN);
         // Refused if they left while the keys were made.
         let _ = self.command(SessionCommand::OfferMedia { peer, offer });
         self.link_if_complete(peer);
@@ -91,6 +96,7 @@ impl Step<'_> {
         let Offer::Fresh { generation } = link.mine else { return };
         let Some(theirs) = link.theirs.take() else { return };
         link.mine = Offer::Used;
+        link.answer_by = None;
         link.udp_from = None;
         let was_back = link.falls_back();
         link.silent = false;
@@ -130,7 +136,9 @@ impl Step<'_> {
         let now = self.now;
         let is_due = |retry: &mut Retry| retry.at.take_if(|at| *at <= now).is_some();
         let due = |(peer, link): (&PeerId, &mut LinkState)| {
-            link.retry.as_mut().is_some_and(is_due).then_some(*peer)
+            let failed = link.retry.as_mut().is_some_and(is_due);
+            let unanswered = link.answer_by.take_if(|by| *by <= now).is_some();
+            (failed || unanswered).then_some(*peer)
         };
         for peer in self.model.links.iter_mut().filter_map(due).collect::<Vec<_>>() {
             self.offer(peer);
