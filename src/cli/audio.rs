@@ -1,7 +1,7 @@
 //! `audio`: list, try and choose sound cards, whether or not a peer runs.
 
 use std::io;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
+use std::sync::mpsc::{Receiver, sync_channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -115,11 +115,8 @@ fn signals() -> Outcome<Receiver<i32>> {
 
 /// Waits for a signal, no longer than `limit`.
 fn signal_within(signals: &Receiver<i32>, limit: Duration) -> Option<i32> {
-    match signals.recv_timeout(limit) {
-        Ok(number) => Some(number),
-        // The thread that tells lives as long as we do.
-        Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => None,
-    }
+    // The thread that tells lives as long as we do, so an error is the limit.
+    signals.recv_timeout(limit).ok()
 }
 
 fn ended_by(signal: Option<i32>) -> Outcome {
