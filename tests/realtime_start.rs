@@ -3,6 +3,7 @@
 //! a limit of time.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking, in its helpers too")]
+#![expect(clippy::print_stdout, reason = "the figures are what it is for; whoever runs it reads them")]
 
 mod cli_support;
 
