@@ -59,13 +59,14 @@ pub fn safe_line(text: &str, columns_max: usize) -> String {
     let mut line = String::new();
     let mut columns = 0;
     let mut space_owed = false;
+    // First, for what clings to a space and is not printed would hide that it is one.
+    let text: String = text.chars().filter(|c| c.is_whitespace() || !is_harmful(*c)).collect();
     for grapheme in text.graphemes(true) {
         if grapheme.chars().all(char::is_whitespace) {
             space_owed = !line.is_empty();
             continue;
         }
-        let kept: String = grapheme.chars().filter(|c| !is_harmful(*c)).collect();
-        let width = kept.width();
+        let width = grapheme.width();
         if width == 0 {
             continue;
         }
@@ -77,7 +78,7 @@ pub fn safe_line(text: &str, columns_max: usize) -> String {
             columns += 1;
             space_owed = false;
         }
-        line.push_str(&kept);
+        line.push_str(grapheme);
         columns += width;
     }
     line
@@ -105,6 +106,7 @@ mod tests {
         assert_eq!(Name::new("a\u{200b}\u{feff}b").as_str(), "ab");
         assert_eq!(Name::new("  two \n\t words ").as_str(), "two words");
         assert_eq!(Name::new("\u{7}\u{200d}").as_str(), "?");
+        assert_eq!(Name::new("\u{2000}\u{fe00} ").as_str(), "?", "a blank that hides is a blank");
     }
 
     #[test]
