@@ -57,7 +57,8 @@ fn what_people_get_wrong_is_said_and_a_running_jam_never_notices() {
     let garbled = bo.person.run_with(&["do", "-"], b"fadr Ana -3\n");
     garbled.failed(2, &["fadr", "fader"]);
 
-    let mut span = play_for(Duration::from_millis(200));
+    // The comparison wants some seconds, and all of the above may take one.
+    let mut span = play_for(Duration::from_secs(3));
     span.from_ns = from;
     for peer in [&mut ana, &mut bo] {
         assert!(!peer.saw("participant_away") && !peer.saw("card_lost") && !peer.saw("link_fallback"));
