@@ -28,10 +28,14 @@ const CELL: f32 = 4.0;
 const FLOOR_WINDOW: u64 = RATE_HZ as u64;
 
 /// Samples that may have to be invented in each bin, on average, at the bias in the middle: 0.3 % of
-/// the time. What counts is how much is invented and not how often: a gap of one period in thirty
-/// bins is not heard (audio::conceal), and to wait a period longer for all of it is. A machine that
-/// freezes for 4 ms a dozen times a minute makes 0.8 by itself (measured); jitter makes far more.
+/// the time. A gap of one period in thirty bins is not heard (audio::conceal), and to wait a period
+/// longer for all of it is. A machine that freezes for 4 ms a dozen times a minute makes 0.8 by itself
+/// (measured); jitter makes far more.
 const INVENTED: f32 = 3.0;
+
+/// The share of bins that may be late at all, at the bias in the middle: 1 in 25. Runs of loss make
+/// more, and what comes by their copies is waited for.
+const LATE_SHARE: f32 = 0.04;
 
 /// Bins in a row that must all have been late for it to be the link and not a freeze: 60 ms. The
 /// delay then rises at once, whatever may be invented.
@@ -200,11 +204,12 @@ impl PlayoutDelay {
             DelayMode::Fixed { .. } => 1.0,
         };
         let allowed = INVENTED * scale * self.count as f32;
+        let late_allowed = LATE_SHARE * scale * self.count as f32;
         let (mut late, mut invented) = (0_u32, 0.0);
         for cell in (0..CELLS).rev() {
             // One cell less held: everything late so far is late by a cell more.
             invented += late as f32 * CELL;
-            if invented > allowed {
+            if invented > allowed || late as f32 > late_allowed {
                 return (cell + 1) as f32 * CELL;
             }
             late += u32::from(self.histogram[cell]);

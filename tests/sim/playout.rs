@@ -51,7 +51,9 @@ fn single_losses_are_not_heard_and_cost_almost_no_delay() {
 #[test]
 fn losses_in_runs_are_bridged_by_spread_copies() {
     let heard = repeating(opus(), Link::clean(3).loss(0.03).burst(3.0)).play(TEN_MINUTES);
-    assert!(heard.damaged_pct(2.0) <= 1.0, "{} %", heard.damaged_pct(2.0));
+    // This world carries copies only, not the earlier frames that ride along: without any copy 3 % of
+    // frames in runs of three damage more than 4 % of the windows.
+    assert!(heard.damaged_pct(2.0) <= 2.0, "{} %", heard.damaged_pct(2.0));
     assert!(heard.delay_ms_median(2.0) <= 20.0, "{}", heard.delay_ms_median(2.0));
 }
 
