@@ -26,7 +26,7 @@ pub const PEOPLE_MAX: usize = 256;
 /// Addresses we keep of ourselves and of each of them.
 pub const ADDRS_KEPT: usize = 16;
 
-/// A jam we were in, newest first in [`Model::recent`].
+/// A jam we were in, newest first in `Setup::recent`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Recent {
     /// Its name.
