@@ -81,7 +81,7 @@ impl Bench {
         let (events, inbox) = sync_channel(32);
         let (heard, played) = (Arc::<Seen>::default(), Arc::<Seen>::default());
         let (ear, mouth) = (Ear(Arc::clone(&heard)), Mouth(Arc::clone(&played), 0.5));
-        let cards = CardSupervisor::start(choice, ear, mouth, events).expect("a card");
+        let cards = CardSupervisor::start("jamtty-test", choice, ear, mouth, events).expect("a card");
         Self { cards, events: inbox, heard, played }
     }
 
@@ -231,7 +231,8 @@ fn a_choice_that_cannot_come_true_is_refused_with_a_remedy() {
     let start = |choice| {
         let (events, _inbox) = sync_channel(8);
         let side = Arc::<Seen>::default();
-        CardSupervisor::start(choice, Ear(Arc::clone(&side)), Mouth(side, 0.0), events).unwrap_err()
+        CardSupervisor::start("jamtty-test", choice, Ear(Arc::clone(&side)), Mouth(side, 0.0), events)
+            .unwrap_err()
     };
     let missing = VirtualInput::File { path: "/no/such/file.wav".into(), looped: true };
     let error = start(CardChoice::Virtual(VirtualCard { input: missing, ..VirtualCard::silent(64) }));
@@ -379,9 +380,7 @@ mod jack {
             let _server = Server::start(name);
             let bench = Bench::start(jack(None));
             let card = opened_at_last(&bench);
-            let pid = std::process::id();
-            let expected = ["in:in_0", "out:out_0", "out:out_1"];
-            assert_eq!(card.ports(), expected.map(|port| format!("cpal_client_{pid}_{port}")));
+            assert_eq!(card.ports(), ["jamtty-test:in_1", "jamtty-test:out_1", "jamtty-test:out_2"]);
             assert_eq!((card.period(), card.rate_hz()), (Some(64), Some(48_000)));
             eprintln!("{}", card.description);
             bench.blocks(100);
@@ -393,8 +392,8 @@ mod jack {
                 }
             }
             // Our output into our input, by hand as a user would.
-            let wire = [format!("cpal_client_{pid}_out:out_0"), format!("cpal_client_{pid}_in:in_0")];
-            if Command::new("jack_connect").args(["-s", name]).args(&wire).status().is_ok_and(|s| s.success())
+            let wire = ["jamtty-test:out_1", "jamtty-test:in_1"];
+            if Command::new("jack_connect").args(["-s", name]).args(wire).status().is_ok_and(|s| s.success())
             {
                 wait_until("sound through the wire", || bench.heard.loud.load(Relaxed) > 0);
             }

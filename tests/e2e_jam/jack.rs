@@ -84,7 +84,7 @@ fn two_peers_on_two_jack_servers_hear_each_other() {
     let losses: Vec<u64> = people.iter().map(|peer| peer.counted("card_losses")).collect();
     for (one, other, server) in [(0, 1, &servers[0]), (1, 0, &servers[1])] {
         let (one, other) = (&people[one], &people[other]);
-        let (from, to) = (port(one, "out_0"), port(one, "in_0"));
+        let (from, to) = (port(one, "out_1"), port(one, "in_1"));
         server.wire("jack_connect", &from, &to);
         other.wait_to_hear(one);
         play_for(Duration::from_secs(2));

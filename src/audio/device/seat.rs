@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::time::Duration;
 
-use super::backend::{self, Direction, EndPlan, Failures, OpenEnd};
+use super::backend::{self, Direction, EndPlan, OpenEnd, Opening};
 use super::callback::Homing;
 use super::{Capture, CardTrouble, EndCounters, Render};
 use crate::audio::virtual_card::{VirtualCard, VirtualEnds, VirtualRunner, VirtualSides};
@@ -19,7 +19,7 @@ pub(super) trait Side: Send + Sized + 'static {
         plan: EndPlan,
         side: Homing<Self>,
         counters: Arc<EndCounters>,
-        failures: Failures,
+        opening: Opening,
     ) -> Result<OpenEnd, CardTrouble>;
 
     fn sides(side: Homing<Self>) -> VirtualSides;
@@ -32,9 +32,9 @@ impl Side for Capture {
         plan: EndPlan,
         side: Homing<Self>,
         counters: Arc<EndCounters>,
-        failures: Failures,
+        opening: Opening,
     ) -> Result<OpenEnd, CardTrouble> {
-        backend::open_input(plan, side, counters, failures)
+        backend::open_input(plan, side, counters, opening)
     }
 
     fn sides(side: Homing<Self>) -> VirtualSides {
@@ -49,9 +49,9 @@ impl Side for Render {
         plan: EndPlan,
         side: Homing<Self>,
         counters: Arc<EndCounters>,
-        failures: Failures,
+        opening: Opening,
     ) -> Result<OpenEnd, CardTrouble> {
-        backend::open_output(plan, side, counters, failures)
+        backend::open_output(plan, side, counters, opening)
     }
 
     fn sides(side: Homing<Self>) -> VirtualSides {
@@ -155,7 +155,7 @@ impl<B: Side> Seat<B> {
     pub(super) fn sit(
         &mut self,
         mut plan: EndPlan,
-        failures: &Failures,
+        opening: &Opening,
         stand_in_period: u32,
     ) -> Result<(), CardTrouble> {
         loop {
@@ -167,9 +167,9 @@ impl<B: Side> Seat<B> {
             };
             self.watched = self.counters.callbacks();
             self.counters.forget_block();
-            self.generation = failures.generation;
+            self.generation = opening.generation;
             let other = plan.other();
-            match (B::open(plan, side, Arc::clone(&self.counters), failures.clone()), other) {
+            match (B::open(plan, side, Arc::clone(&self.counters), opening.clone()), other) {
                 (Ok(open), _) => {
                     self.place = Place::Card(open);
                     return Ok(());

@@ -31,7 +31,9 @@ pub(super) struct CardPart {
 }
 
 impl CardPart {
+    /// `client_name`: what we are called on a sound server.
     pub(super) fn start(
+        client_name: String,
         options: CardOptions,
         capture: CaptureSide,
         render: RenderSide,
@@ -41,7 +43,7 @@ impl CardPart {
         let supervisor = Arc::new(OnceLock::new());
         let opened = Arc::clone(&supervisor);
         let thread = thread::Builder::new().name("jamtty-card".to_owned()).spawn(move || {
-            keep(&options, capture, render, &opened, &inbox, &answers);
+            keep(&client_name, &options, capture, render, &opened, &inbox, &answers);
         })?;
         Ok(Self { orders: Some(orders), thread: Some(thread), supervisor })
     }
@@ -80,6 +82,7 @@ impl CardPart {
 
 /// The thread's work: opens the card, then takes orders until there are none any more.
 fn keep(
+    client_name: &str,
     options: &CardOptions,
     capture: CaptureSide,
     render: RenderSide,
@@ -103,7 +106,7 @@ fn keep(
         return;
     }
     let started = choice(options).and_then(|choice| {
-        CardSupervisor::start(choice, capture, render, events).map_err(|error| refusal(&error))
+        CardSupervisor::start(client_name, choice, capture, render, events).map_err(|error| refusal(&error))
     });
     let supervisor = match started {
         Ok(supervisor) => opened.get_or_init(|| supervisor),

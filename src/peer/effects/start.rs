@@ -20,7 +20,7 @@ use crate::audio::priority::Raised;
 use crate::clock;
 use crate::domain::level::Gain;
 use crate::domain::profile::Profile;
-use crate::paths::Paths;
+use crate::paths::{DEFAULT_PROFILE, Paths};
 use crate::peer::api::{ErrorCode, ErrorReply, Event, Person};
 use crate::peer::message::{DiskEffect, Message, SoundEffect};
 use crate::peer::model::{Model, Recent, Setup};
@@ -96,7 +96,8 @@ async fn live(
         sound.set_sink(sink);
     }
     let on_stdout = matches!(options.card, CardOptions::Virtual { output: VirtualOut::Stdout, .. });
-    let card = CardPart::start(options.card.clone(), capture, render, inbox.clone())
+    let client = client_name(&options.paths.profile);
+    let card = CardPart::start(client, options.card.clone(), capture, render, inbox.clone())
         .map_err(|error| system("start the sound card's thread", &error))?;
     let mut disk =
         DiskPart::start(index, inbox.clone()).map_err(|error| system("start the disk's thread", &error))?;
@@ -154,6 +155,11 @@ async fn end(parts: Parts, serving: tokio::task::JoinHandle<()>) {
     // The server removes its socket when it is dropped.
     serving.abort();
     let _ = serving.await;
+}
+
+/// What we are called on a sound server: the same at every start, so that a patch bay finds us again.
+fn client_name(profile: &str) -> String {
+    if profile == DEFAULT_PROFILE { "jamtty".to_owned() } else { format!("jamtty-{profile}") }
 }
 
 /// What the disk keeps of this profile.

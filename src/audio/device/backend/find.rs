@@ -224,7 +224,8 @@ fn configure(
     let id = device.id().map_err(|e| trouble(&e))?;
     let end = CardEnd {
         name: device.to_string(),
-        ports: if is_jack(host) { jack_ports(direction, channels) } else { Vec::new() },
+        // JACK names them when they are made.
+        ports: Vec::new(),
         rate_hz,
         period,
         channels,
@@ -239,6 +240,8 @@ fn configure(
         config,
         format: range.sample_format(),
         raise,
+        #[cfg(feature = "jack")]
+        jack: is_jack(host),
         end,
         channels: wish.channels,
         rates_hz: others.take(RATES_TRIED).collect::<Vec<_>>().into_iter().rev().collect(),
@@ -271,16 +274,6 @@ fn block(host: HostId, range: &SupportedStreamConfigRange, wanted: Option<u32>) 
             (BufferSize::Fixed(period), period)
         }
     }
-}
-
-/// The full names JACK gives our ports: cpal names its client by process and direction.
-fn jack_ports(direction: Direction, channels: u16) -> Vec<String> {
-    let pid = std::process::id();
-    let word = match direction {
-        Direction::Input => "in",
-        Direction::Output => "out",
-    };
-    (0..channels).map(|n| format!("cpal_client_{pid}_{word}:{word}_{n}")).collect()
 }
 
 fn is_whole_name(name: &str) -> bool {

@@ -1,8 +1,11 @@
-//! The one folder that names cpal: which cards there are (`find`), and opening one end of one (`open`).
+//! The one folder that names cpal: which cards there are (`find`), and opening one end of one (`open`; JACK's two
+//! ends together: `jack_client`).
 //!
 //! World: worker. The callbacks it builds call [`super::callback`] and nothing else.
 
 mod find;
+#[cfg(feature = "jack")]
+mod jack_client;
 mod open;
 
 use cpal::traits::StreamTrait;
@@ -10,7 +13,13 @@ use cpal::{BufferSize, ErrorKind, HostId, SampleFormat, StreamConfig};
 
 pub use find::list_cards;
 pub(super) use find::plan;
-pub(super) use open::{Failures, open_input, open_output};
+#[cfg(feature = "jack")]
+pub(super) use jack_client::JackClient;
+pub(super) use open::{Opening, open_input, open_output};
+
+/// A build without JACK has nothing for two ends to share.
+#[cfg(not(feature = "jack"))]
+pub(super) type JackClient = ();
 
 use super::callback::EndFormat;
 use super::{CardEnd, CardTrouble, InputChannels};
@@ -38,6 +47,9 @@ pub(super) struct EndPlan {
     config: StreamConfig,
     format: SampleFormat,
     raise: bool,
+    /// One of JACK's.
+    #[cfg(feature = "jack")]
+    jack: bool,
     end: CardEnd,
     channels: InputChannels,
     /// Other rates to try, nearest last, and the block to begin with at each.
@@ -47,8 +59,15 @@ pub(super) struct EndPlan {
 
 /// One end that is open. Its drop closes it, which may take a while, and sends the side home.
 pub(super) struct OpenEnd {
-    stream: cpal::Stream,
+    held: Held,
     pub(super) end: CardEnd,
+}
+
+/// What keeps an end open.
+enum Held {
+    Stream(cpal::Stream),
+    #[cfg(feature = "jack")]
+    Jack(#[expect(dead_code, reason = "held to be dropped")] jack_client::JackEnd),
 }
 
 /// An open end that stopped by itself.
@@ -61,11 +80,6 @@ pub(super) struct EndFailure {
 }
 
 impl EndPlan {
-    /// Whether it is one of JACK's.
-    pub(super) fn is_jack(&self) -> bool {
-        !self.end.ports.is_empty()
-    }
-
     /// The end in words, for messages.
     pub(super) fn what(&self) -> String {
         format!("{} ({})", self.end.name, self.end.id)
@@ -154,9 +168,11 @@ impl std::fmt::Debug for EndPlan {
 
 impl std::fmt::Debug for OpenEnd {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("OpenEnd")
-            .field("end", &self.end)
-            .field("stream", &self.stream.buffer_size().ok())
-            .finish()
+        let period = match &self.held {
+            Held::Stream(stream) => stream.buffer_size().ok(),
+            #[cfg(feature = "jack")]
+            Held::Jack(_) => Some(self.end.period),
+        };
+        f.debug_struct("OpenEnd").field("end", &self.end).field("period", &period).finish()
     }
 }

@@ -9,7 +9,9 @@ use std::time::Duration;
 use cpal::traits::{DeviceTrait, StreamTrait};
 use cpal::{ErrorKind, FromSample, I24, SampleFormat, SizedSample, StreamInstant};
 
-use super::{Direction, EndFailure, EndPlan, OpenEnd, trouble};
+#[cfg(feature = "jack")]
+use super::jack_client::JackEnd;
+use super::{Direction, EndFailure, EndPlan, Held, JackClient, OpenEnd, trouble};
 use crate::audio::device::callback::{Homing, InputCallback, OutputCallback};
 use crate::audio::device::{Capture, CardEnd, CardTrouble, EndCounters, Render};
 use crate::audio::rt::CardTime;
@@ -22,12 +24,17 @@ pub(in crate::audio::device) fn open_input(
     plan: EndPlan,
     side: Homing<Capture>,
     counters: Arc<EndCounters>,
-    failures: Failures,
+    opening: Opening,
 ) -> Result<OpenEnd, CardTrouble> {
     let callback = InputCallback::new(side, &plan.format(), plan.channels, Arc::clone(&counters))
         .map_err(|e| CardTrouble::Unsupported(e.to_string()))?;
-    let converter_ms = callback.converter_ms();
-    let errors = failures.listen(counters);
+    let (channels, converter_ms) = (plan.end.channels, callback.converter_ms());
+    #[cfg(feature = "jack")]
+    if plan.jack {
+        let jack = opening.jack.clone();
+        return Ok(on_jack(plan, jack.open_input(callback, channels, opening, counters)?, converter_ms));
+    }
+    let errors = opening.listen(counters);
     let stream = match plan.format {
         SampleFormat::F32 => input::<f32>(&plan, callback, errors),
         SampleFormat::I32 => input::<i32>(&plan, callback, errors),
@@ -48,12 +55,17 @@ pub(in crate::audio::device) fn open_output(
     plan: EndPlan,
     side: Homing<Render>,
     counters: Arc<EndCounters>,
-    failures: Failures,
+    opening: Opening,
 ) -> Result<OpenEnd, CardTrouble> {
     let callback = OutputCallback::new(side, &plan.format(), Arc::clone(&counters))
         .map_err(|e| CardTrouble::Unsupported(e.to_string()))?;
-    let converter_ms = callback.converter_ms();
-    let errors = failures.listen(counters);
+    let (channels, converter_ms) = (plan.end.channels, callback.converter_ms());
+    #[cfg(feature = "jack")]
+    if plan.jack {
+        let jack = opening.jack.clone();
+        return Ok(on_jack(plan, jack.open_output(callback, channels, opening, counters)?, converter_ms));
+    }
+    let errors = opening.listen(counters);
     let stream = match plan.format {
         SampleFormat::F32 => output::<f32>(&plan, callback, errors),
         SampleFormat::I32 => output::<i32>(&plan, callback, errors),
@@ -74,7 +86,13 @@ fn start(
     let stream = stream.map_err(|e| trouble(&e))?;
     stream.play().map_err(|e| trouble(&e))?;
     let period = stream.buffer_size().unwrap_or(plan.end.period);
-    Ok(OpenEnd { stream, end: CardEnd { period, converter_ms, ..plan.end } })
+    Ok(OpenEnd { held: Held::Stream(stream), end: CardEnd { period, converter_ms, ..plan.end } })
+}
+
+#[cfg(feature = "jack")]
+fn on_jack(plan: EndPlan, mut end: JackEnd, converter_ms: f64) -> OpenEnd {
+    let (ports, period) = (std::mem::take(&mut end.ports), end.period);
+    OpenEnd { held: Held::Jack(end), end: CardEnd { ports, period, converter_ms, ..plan.end } }
 }
 
 fn input<S>(
@@ -114,17 +132,18 @@ fn stamp(instant: StreamInstant) -> CardTime {
     CardTime(Duration::from_nanos(u64::try_from(instant.as_nanos()).unwrap_or(u64::MAX)))
 }
 
-/// Where an open end says that it stopped.
+/// Who opens an end: where it says that it stopped, and what it has in common with the other end.
 #[derive(Clone)]
-pub(in crate::audio::device) struct Failures {
+pub(in crate::audio::device) struct Opening {
     pub(in crate::audio::device) to: SyncSender<EndFailure>,
     pub(in crate::audio::device) direction: Direction,
     pub(in crate::audio::device) generation: u64,
-    /// The end is one of JACK's: when it goes, the server went.
-    pub(in crate::audio::device) jack: bool,
+    /// What we are called on a sound server.
+    pub(in crate::audio::device) client_name: Arc<str>,
+    pub(in crate::audio::device) jack: JackClient,
 }
 
-impl Failures {
+impl Opening {
     /// What cpal calls on errors: on the card's own thread under ALSA, so an over- or underrun is
     /// one count, and only what ends the stream anyway is sent.
     fn listen(self, counters: Arc<EndCounters>) -> impl FnMut(cpal::Error) + Send + 'static {
@@ -132,11 +151,7 @@ impl Failures {
             ErrorKind::Xrun => counters.count_xrun(),
             ErrorKind::DeviceChanged | ErrorKind::RealtimeDenied => {}
             _ => {
-                let trouble = match trouble(&error) {
-                    CardTrouble::Gone(_) if self.jack => CardTrouble::ServerGone,
-                    other => other,
-                };
-                let (direction, generation) = (self.direction, self.generation);
+                let (direction, generation, trouble) = (self.direction, self.generation, trouble(&error));
                 // Full means that it was said before.
                 let _ = self.to.try_send(EndFailure { direction, generation, trouble });
             }

@@ -10,7 +10,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync
 use std::time::{Duration, Instant};
 
 use super::{Order, Prepared, Shared, wish};
-use crate::audio::device::backend::{self, Direction, EndFailure, EndWish, Failures};
+use crate::audio::device::backend::{self, Direction, EndFailure, EndWish, JackClient, Opening};
 use crate::audio::device::seat::{Seat, Side};
 use crate::audio::device::{
     Capture, CardChoice, CardEnd, CardError, CardEvent, CardTrouble, OpenedCard, Render,
@@ -30,6 +30,9 @@ pub(super) struct Keeper {
     events: SyncSender<CardEvent>,
     waiting: VecDeque<CardEvent>,
     failures: (SyncSender<EndFailure>, Receiver<EndFailure>),
+    /// What we are called on a sound server.
+    client_name: Arc<str>,
+    jack: JackClient,
     /// Heard at this tick and said at the next: a dying server takes both ends within one.
     failed: [Option<CardTrouble>; 2],
     shared: Arc<Shared>,
@@ -49,6 +52,7 @@ pub(super) struct Keeper {
 
 impl Keeper {
     pub(super) fn new(
+        client_name: Arc<str>,
         prepared: Prepared,
         capture: Capture,
         render: Render,
@@ -69,6 +73,8 @@ impl Keeper {
             events,
             waiting: VecDeque::new(),
             failures,
+            client_name,
+            jack: JackClient::default(),
             failed: [None, None],
             shared,
             generation: 0,
@@ -138,27 +144,28 @@ impl Keeper {
             return self.open_virtual(&card);
         }
         self.generation += 1;
-        let input = Self::open_end(
-            &mut self.capture,
-            wish(&self.choice, Direction::Input),
-            &self.failures.0,
-            self.generation,
-        );
-        let output = Self::open_end(
-            &mut self.render,
-            wish(&self.choice, Direction::Output),
-            &self.failures.0,
-            self.generation,
-        );
+        let opening = [Direction::Input, Direction::Output].map(|direction| self.opening(direction));
+        let [input, output] = opening.map(|opening| (wish(&self.choice, opening.direction), opening));
+        let input = Self::open_end(&mut self.capture, input.0, input.1);
+        let output = Self::open_end(&mut self.render, output.0, output.1);
         self.stand_in();
         self.say_opened(input, output);
+    }
+
+    fn opening(&self, direction: Direction) -> Opening {
+        Opening {
+            to: self.failures.0.clone(),
+            direction,
+            generation: self.generation,
+            client_name: Arc::clone(&self.client_name),
+            jack: self.jack.clone(),
+        }
     }
 
     fn open_end<B: Side>(
         seat: &mut Seat<B>,
         wish: Option<EndWish>,
-        failures: &SyncSender<EndFailure>,
-        generation: u64,
+        opening: Opening,
     ) -> Result<(), CardError> {
         let Some(wish) = wish else { return Ok(()) };
         if seat.card().is_some() {
@@ -166,9 +173,7 @@ impl Keeper {
         }
         let plan = backend::plan(&wish, B::DIRECTION)?;
         let what = plan.what();
-        let (to, jack) = (failures.clone(), plan.is_jack());
-        let failures = Failures { to, direction: B::DIRECTION, generation, jack };
-        seat.sit(plan, &failures, STAND_IN_PERIOD).map_err(|trouble| CardError { what, trouble })
+        seat.sit(plan, &opening, STAND_IN_PERIOD).map_err(|trouble| CardError { what, trouble })
     }
 
     /// Says what is open and what is not, once each.

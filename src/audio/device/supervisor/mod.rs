@@ -60,12 +60,13 @@ impl CardSupervisor {
     /// A card that is not there now is no error: the sides are driven by silence, [`CardEvent::Lost`]
     /// says so, and it is taken when it comes.
     ///
-    /// `events`: bounded; what does not fit waits (up to 64), then the oldest is forgotten.
+    /// `client_name`: what we are called on a sound server, JACK's client. `events`: bounded; what does not fit waits (up to 64), then the oldest is forgotten.
     ///
     /// # Errors
     /// [`CardError`] for what waiting cannot mend: a name no card has, an unknown sound system, a file
     /// that cannot be read or written, no thread.
     pub fn start(
+        client_name: &str,
         choice: CardChoice,
         capture: impl CaptureBlock + 'static,
         render: impl RenderBlock + 'static,
@@ -75,9 +76,9 @@ impl CardSupervisor {
         let (orders, inbox) = sync_channel(ORDERS_MAX);
         let shared = Arc::<Shared>::default();
         let (capture, render): (Capture, Render) = (Box::new(capture), Box::new(render));
-        let told = Arc::clone(&shared);
+        let (told, client_name) = (Arc::clone(&shared), Arc::from(client_name));
         let thread = std::thread::Builder::new().name("jamtty-cards".to_owned()).spawn(move || {
-            Keeper::new(prepared, capture, render, events, told).run(&inbox);
+            Keeper::new(client_name, prepared, capture, render, events, told).run(&inbox);
         });
         let thread = thread.map_err(|e| CardError {
             what: "the thread for the sound card".to_owned(),
@@ -185,7 +186,7 @@ impl Shared {
 
     fn stats(&self) -> CardStats {
         let (input, output) = (&self.input, &self.output);
-        // JACK tells both of our clients of the same xrun.
+        // JACK's xrun befalls both ends.
         let xruns = if self.same_server.load(Relaxed) {
             input.xruns().max(output.xruns())
         } else {
