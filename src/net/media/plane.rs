@@ -2,7 +2,9 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::fmt;
+use std::io::Write;
 use std::net::SocketAddr;
+use std::os::unix::net::UnixStream;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex};
@@ -26,12 +28,32 @@ pub struct MediaPlane {
     generations: u64,
     used: VecDeque<KeyMark>,
     to_sink: SyncSender<SinkCommand>,
-    to_receivers: Vec<SyncSender<Arc<Link>>>,
+    to_receivers: Vec<ToReceiver>,
     events: Receiver<MediaEvent>,
     counters: Arc<PlaneNumbers>,
     stop: Arc<AtomicBool>,
     threads: Vec<JoinHandle<()>>,
     sink: Option<MediaSink>,
+}
+
+/// One receive thread, from here.
+struct ToReceiver {
+    links: SyncSender<Arc<Link>>,
+    bell: UnixStream,
+}
+
+impl ToReceiver {
+    /// Whether the thread takes one more link.
+    fn add(&self, link: Arc<Link>) -> bool {
+        let added = self.links.try_send(link).is_ok();
+        self.ring();
+        added
+    }
+
+    fn ring(&self) {
+        // A bell that is full of rings has been rung.
+        let _ = (&self.bell).write(&[1]);
+    }
 }
 
 struct Remote {
@@ -47,7 +69,7 @@ impl fmt::Debug for MediaPlane {
     }
 }
 
-/// Commands that may wait for a thread; it looks at least every 50 ms. When it is full the thread
+/// Commands that may wait for a thread; each wakes it, or is seen within 50 ms. When it is full the thread
 /// has ended, and the command fails.
 const COMMANDS_MAX: usize = 256;
 /// Events that may wait for the control side. The newest is lost when it is full, and counted.
@@ -93,7 +115,9 @@ impl MediaPlane {
             sink: Some(sink),
         };
         for index in 0..sockets.len() {
-            let (to_receiver, commands) = sync_channel(COMMANDS_MAX);
+            let (links, commands) = sync_channel(COMMANDS_MAX);
+            let (bell, rung) = UnixStream::pair().map_err(MediaError::Thread)?;
+            bell.set_nonblocking(true).and(rung.set_nonblocking(true)).map_err(MediaError::Thread)?;
             let receive = ReceiveThread {
                 index: index as u8,
                 sockets: Arc::clone(&sockets),
@@ -102,10 +126,11 @@ impl MediaPlane {
                 events: to_plane.clone(),
                 counters: Arc::clone(&plane.counters),
                 stop: Arc::clone(&plane.stop),
+                bell: rung,
             };
             let thread = thread::Builder::new().name("media-rx".to_owned()).spawn(move || receive.run());
             plane.threads.push(thread.map_err(MediaError::Thread)?);
-            plane.to_receivers.push(to_receiver);
+            plane.to_receivers.push(ToReceiver { links, bell });
         }
         Ok(plane)
     }
@@ -179,7 +204,7 @@ impl MediaPlane {
         if let Ok(mut place) = link.opener.lock() {
             *place = Some(opener);
         }
-        let told = self.to_receivers.iter().all(|receiver| receiver.try_send(Arc::clone(&link)).is_ok());
+        let told = self.to_receivers.iter().all(|receiver| receiver.add(Arc::clone(&link)));
         if told { Ok(()) } else { Err(MediaError::Stalled) }
     }
 
@@ -258,6 +283,7 @@ impl MediaPlane {
 impl Drop for MediaPlane {
     fn drop(&mut self) {
         self.stop.store(true, Relaxed);
+        self.to_receivers.iter().for_each(ToReceiver::ring);
         for thread in self.threads.drain(..) {
             let _ = thread.join();
         }

@@ -3,6 +3,7 @@
 //! World: worker. One system call per packet. Until a packet's stream and sender are known it costs
 //! a comparison and a counter: no key is touched and nothing is kept.
 
+use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::mpsc::{Receiver, SyncSender};
@@ -25,6 +26,8 @@ pub(super) struct ReceiveThread {
     pub(super) events: SyncSender<MediaEvent>,
     pub(super) counters: Arc<PlaneNumbers>,
     pub(super) stop: Arc<AtomicBool>,
+    /// Rung with every command and at the end.
+    pub(super) bell: UnixStream,
 }
 
 /// What belongs to no link.
@@ -48,7 +51,14 @@ impl ReceiveThread {
         let mut links: Vec<Arc<Link>> = Vec::new();
         let mut strangers = TokenBucket::new();
         let mut looked_around = Timestamp::default();
-        while !self.stop.load(Relaxed) {
+        loop {
+            if links.is_empty() {
+                // Nothing is due: asleep until somebody rings, or sends us what we do not know.
+                self.sockets[usize::from(self.index)].wait(&self.bell);
+            }
+            if self.stop.load(Relaxed) {
+                return;
+            }
             let came = self.sockets[usize::from(self.index)].receive(&mut buffer);
             let now = clock::now();
             while let Ok(link) = self.commands.try_recv() {

@@ -2,11 +2,13 @@
 //!
 //! World: any; a send never blocks, a receive waits at most [`RECEIVE_WAIT`].
 
-use std::io;
+use std::io::{self, Read};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6, UdpSocket};
+use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
 use if_addrs::Interface;
+use rustix::event::{PollFd, PollFlags, poll};
 use rustix::net::SendFlags;
 use socket2::{Domain, Protocol, Socket, Type};
 
@@ -64,6 +66,15 @@ impl MediaSocket {
             }
             Err(error) => Err(error),
         }
+    }
+
+    /// Sleeps until there is a datagram or the bell is rung, and stills the bell.
+    pub(super) fn wait(&self, bell: &UnixStream) {
+        let fds = &mut [PollFd::new(&self.socket, PollFlags::IN), PollFd::new(bell, PollFlags::IN)];
+        // Interrupted is awake, too: the caller looks around and comes back.
+        let _ = poll(fds, None);
+        let mut rung = [0; 64];
+        while let Ok(1..) = (&mut &*bell).read(&mut rung) {}
     }
 
     pub(super) fn is_v6(&self) -> bool {
