@@ -1,6 +1,6 @@
 //! `do` and `watch`: everything the running peer can do, and everything that happens to it.
 
-use std::io::BufRead;
+use std::io::{self, BufRead};
 use std::time::Instant;
 
 use serde_json::json;
@@ -60,18 +60,19 @@ fn from_stdin(context: &Context) -> Outcome {
     let mut first_failure = None;
     let mut number = 0;
     loop {
-        let mut bytes = Vec::new();
-        let read = std::io::Read::take(&mut stdin, LINE_BYTES_MAX as u64).read_until(b'\n', &mut bytes);
-        match read {
-            Ok(0) => break,
-            Ok(_) => number += 1,
-            Err(error) => {
-                return Err(Stop::failed(ErrorCode::BadInput, "cannot read stdin", error.to_string(), ""));
-            }
-        }
-        let done = String::from_utf8(bytes)
-            .map_err(|_| wrong_use("the line is not UTF-8 text"))
-            .and_then(|line| one_line(context, &mut client, &line));
+        let failed = |error: io::Error| {
+            let remedy = "Check where it comes from; the lines before were done";
+            Stop::failed(ErrorCode::BadInput, "cannot read stdin", error.to_string(), remedy)
+        };
+        let line = next_line(&mut stdin).map_err(failed)?;
+        number += 1;
+        let done = match line {
+            Line::End => break,
+            Line::TooLong => Err(wrong_use(&format!("the line is longer than {LINE_BYTES_MAX} bytes"))),
+            Line::Whole(bytes) => String::from_utf8(bytes)
+                .map_err(|_| wrong_use("the line is not UTF-8 text"))
+                .and_then(|line| one_line(context, &mut client, &line)),
+        };
         match done {
             Ok(()) => {}
             Err(Stop::Failed(error)) => {
@@ -86,6 +87,28 @@ fn from_stdin(context: &Context) -> Outcome {
         }
     }
     first_failure.map_or(Ok(()), |code| Err(Stop::Code(code.exit_code())))
+}
+
+/// One line of stdin.
+#[derive(Debug, PartialEq, Eq)]
+enum Line {
+    Whole(Vec<u8>),
+    /// More than [`LINE_BYTES_MAX`]: read to its end and thrown away, for its rest is no action.
+    TooLong,
+    End,
+}
+
+fn next_line(from: &mut impl BufRead) -> io::Result<Line> {
+    let mut bytes = Vec::new();
+    let read = io::Read::take(&mut *from, LINE_BYTES_MAX as u64).read_until(b'\n', &mut bytes)?;
+    if read == 0 {
+        return Ok(Line::End);
+    }
+    if read < LINE_BYTES_MAX || bytes.ends_with(b"\n") {
+        return Ok(Line::Whole(bytes));
+    }
+    from.skip_until(b'\n')?;
+    Ok(Line::TooLong)
 }
 
 fn one_line(context: &Context, client: &mut Client, line: &str) -> Outcome {
@@ -167,6 +190,20 @@ mod tests {
         assert_eq!(split("mic.off # now"), ["mic.off"]);
         assert_eq!(words("chat \"open"), None);
         assert_eq!(words("chat \\"), None);
+    }
+
+    #[test]
+    fn the_rest_of_a_line_that_is_too_long_is_no_action() {
+        let mut text = vec![b'a'; LINE_BYTES_MAX - 1];
+        text.extend_from_slice(b"\n");
+        text.extend(b"mic.off ".repeat(LINE_BYTES_MAX / 2));
+        text.extend_from_slice(b"\npanic\nleave");
+        let mut from = text.as_slice();
+        assert!(matches!(next_line(&mut from).unwrap(), Line::Whole(line) if line.len() == LINE_BYTES_MAX));
+        assert_eq!(next_line(&mut from).unwrap(), Line::TooLong);
+        assert_eq!(next_line(&mut from).unwrap(), Line::Whole(b"panic\n".to_vec()));
+        assert_eq!(next_line(&mut from).unwrap(), Line::Whole(b"leave".to_vec()));
+        assert_eq!(next_line(&mut from).unwrap(), Line::End);
     }
 
     proptest! {
