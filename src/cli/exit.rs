@@ -12,7 +12,7 @@ pub(super) const FOUND_PROBLEMS: u8 = 3;
 pub const EXIT_CODES: [(u8, &str); 17] = [
     (0, "done"),
     (1, "failed; stderr says why"),
-    (2, "wrong use: no such command, flag or action"),
+    (2, "wrong use: no such command, flag, action, setting, sound card or interface"),
     (FOUND_PROBLEMS, "doctor or demo found problems"),
     (65, "an input file cannot be read as what it should be"),
     (66, "no such file"),
@@ -23,7 +23,7 @@ pub const EXIT_CODES: [(u8, &str); 17] = [
     (75, "try again: jam full, peer busy, port taken, a peer of this profile runs already"),
     (76, "the versions of two peers do not match"),
     (77, "refused: wrong code word, blocked, not the steward"),
-    (78, "the config is broken"),
+    (78, "the config is broken, or `config check` found keys that do not exist"),
     (124, "what --wait or --count waited for did not come in time"),
     (130, "ended by SIGINT (Ctrl-C)"),
     (143, "ended by SIGTERM"),
@@ -76,7 +76,8 @@ impl From<ErrorReply> for Stop {
 impl From<ConfigError> for Stop {
     fn from(error: ConfigError) -> Self {
         let code = match error {
-            ConfigError::NoSuchKey { .. } => ErrorCode::Usage,
+            ConfigError::NoSuchKey { .. } | ConfigError::Argument { .. } => ErrorCode::Usage,
+            ConfigError::NoSuchFile { .. } => ErrorCode::NoFile,
             ConfigError::Unwritable { .. } => ErrorCode::CannotWrite,
             ConfigError::Unreadable { .. } | ConfigError::Syntax { .. } | ConfigError::Value { .. } => {
                 ErrorCode::Config

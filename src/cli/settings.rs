@@ -4,10 +4,11 @@ use serde_json::{Map, Value, json};
 
 use super::args::ConfigCommand;
 use super::context::Context;
-use super::exit::Outcome;
+use super::exit::{Outcome, Stop};
 use super::output::Form;
 use crate::config::keys::{self, KEYS, Key};
 use crate::config::{DEFAULT_FILE, Loaded, edit};
+use crate::peer::api::ErrorCode;
 
 pub(super) fn run(context: &Context, command: &ConfigCommand) -> Outcome {
     let out = context.out;
@@ -32,7 +33,8 @@ pub(super) fn run(context: &Context, command: &ConfigCommand) -> Outcome {
     }
 }
 
-/// Errors end with 78 before this; what is only not understood is a warning and exit code 0.
+/// What makes the file unusable ends with 78 before this. A key that does not exist ends with 78 here, and here
+/// alone: whoever checks wants to know, while a peer warns and runs, as an older one must with a newer one's file.
 fn check(context: &Context) -> Outcome {
     let loaded = context.settings(Vec::new())?;
     let path = context.config_path();
@@ -42,9 +44,10 @@ fn check(context: &Context) -> Outcome {
             |warning| json!({"line": warning.line, "key": warning.key, "did_you_mean": warning.suggestion}),
         );
         let warnings = warnings.collect::<Vec<_>>();
-        return context
+        context
             .out
-            .json(&json!({"path": path.display().to_string(), "exists": exists, "warnings": warnings}));
+            .json(&json!({"path": path.display().to_string(), "exists": exists, "warnings": warnings}))?;
+        return checked(&loaded);
     }
     for warning in &loaded.warnings {
         context.out.line(&warning.to_string())?;
@@ -52,10 +55,16 @@ fn check(context: &Context) -> Outcome {
     context.out.note(&match (exists, loaded.warnings.len()) {
         (false, _) => format!("{} does not exist: the defaults count", path.display()),
         (true, 0) => format!("{} is fine", path.display()),
-        (true, 1) => "1 key is not understood, the rest counts".to_owned(),
-        (true, count) => format!("{count} keys are not understood, the rest counts"),
+        (true, 1) => "1 key is not understood, the rest counts: correct it or take it out".to_owned(),
+        (true, count) => {
+            format!("{count} keys are not understood, the rest counts: correct them or take them out")
+        }
     });
-    Ok(())
+    checked(&loaded)
+}
+
+fn checked(loaded: &Loaded) -> Outcome {
+    if loaded.warnings.is_empty() { Ok(()) } else { Err(Stop::Code(ErrorCode::Config.exit_code())) }
 }
 
 fn get(context: &Context, loaded: &Loaded, asked: &[Key]) -> Outcome {

@@ -16,7 +16,7 @@ use super::{ConfigError, file};
 /// [`ConfigError`]: an unknown key, a value the key does not take, a file that is broken already or cannot be written.
 pub fn set(path: &Path, key: &str, text: &str) -> Result<Value, ConfigError> {
     let entry = keys::find(key)?;
-    let parsed = entry.parse(text).map_err(|allowed| ConfigError::Value {
+    let parsed = entry.parse(text).map_err(|allowed| ConfigError::Argument {
         place: "config set".to_owned(),
         key: entry.path,
         value: format!("{text:?}"),
@@ -122,7 +122,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("config.toml");
         std::fs::write(&path, "audio = 3\n").unwrap();
-        assert!(matches!(set(&path, "audio.period", "1"), Err(ConfigError::Value { .. })));
+        assert!(matches!(set(&path, "audio.period", "1"), Err(ConfigError::Argument { .. })));
         assert!(matches!(set(&path, "audio.period", "64"), Err(ConfigError::Syntax { .. })));
         assert!(matches!(set(&path, "audio.priod", "64"), Err(ConfigError::NoSuchKey { .. })));
         assert_eq!(std::fs::read_to_string(path).unwrap(), "audio = 3\n");

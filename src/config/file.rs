@@ -47,7 +47,7 @@ pub struct Parsed {
 /// The text of the file; `None` if it does not exist and need not.
 ///
 /// # Errors
-/// [`ConfigError::Unreadable`], or [`ConfigError::Syntax`] for text that is not UTF-8.
+/// [`ConfigError::NoSuchFile`], [`ConfigError::Unreadable`], or [`ConfigError::Syntax`] for text that is not UTF-8.
 pub fn read(path: &Path, must_exist: bool) -> Result<Option<String>, ConfigError> {
     let unreadable = |why: String, remedy| ConfigError::Unreadable { path: path.to_owned(), why, remedy };
     let length = match std::fs::metadata(path) {
@@ -56,9 +56,8 @@ pub fn read(path: &Path, must_exist: bool) -> Result<Option<String>, ConfigError
         }
         Ok(found) => found.len(),
         Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
-            let remedy =
-                "make it with `jamtty config default > FILE`, or leave out --config and JAMTTY_CONFIG";
-            return if must_exist { Err(unreadable(error.to_string(), remedy)) } else { Ok(None) };
+            let missing = || ConfigError::NoSuchFile { path: path.to_owned() };
+            return if must_exist { Err(missing()) } else { Ok(None) };
         }
         Err(error) => return Err(unreadable(error.to_string(), PERMISSION_REMEDY)),
     };

@@ -202,7 +202,7 @@ impl fmt::Display for Source {
 /// Why there is no valid config. Each says what to change, and where.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ConfigError {
-    /// The file exists, or was named, but cannot be read.
+    /// The file is there but cannot be read.
     #[error("cannot read the config file {}: {why}; {remedy}", path.display())]
     Unreadable {
         /// The file.
@@ -211,6 +211,12 @@ pub enum ConfigError {
         why: String,
         /// What to do now.
         remedy: &'static str,
+    },
+    /// The file was named, and there is none.
+    #[error("there is no config file {}; make it with `jamtty config default > FILE`, or leave out --config and JAMTTY_CONFIG", path.display())]
+    NoSuchFile {
+        /// The file.
+        path: PathBuf,
     },
     /// The file is not TOML.
     #[error("{}:{line}:{column}: {why}; correct that line, or start from `jamtty config default`", path.display())]
@@ -224,10 +230,22 @@ pub enum ConfigError {
         /// What the parser said.
         why: String,
     },
-    /// A key has a value it cannot have.
+    /// The file or the environment gives a key a value it cannot have.
     #[error("{place}: {key} = {value}: {key} takes {allowed}")]
     Value {
-        /// File and line, variable, or flag.
+        /// File and line, or variable.
+        place: String,
+        /// The key, as in `audio.period`.
+        key: &'static str,
+        /// What was there.
+        value: String,
+        /// What may be there, in words.
+        allowed: &'static str,
+    },
+    /// So does the command line: nothing is broken but the command.
+    #[error("{place}: {key} = {value}: {key} takes {allowed}")]
+    Argument {
+        /// The flag, or `config set`.
         place: String,
         /// The key, as in `audio.period`.
         key: &'static str,
@@ -301,11 +319,14 @@ impl Loaded {
     /// Lays `text` over `key`, as a flag or variable does.
     fn lay(&mut self, key: &'static str, text: &str, source: Source) -> Result<(), ConfigError> {
         let entry = keys::find(key)?;
-        entry.set_text(&mut self.config, text).map_err(|allowed| ConfigError::Value {
-            place: source.to_string(),
-            key: entry.path,
-            value: format!("{text:?}"),
-            allowed,
+        entry.set_text(&mut self.config, text).map_err(|allowed| {
+            let (place, key, value) = (source.to_string(), entry.path, format!("{text:?}"));
+            match source {
+                Source::Flag(_) => ConfigError::Argument { place, key, value, allowed },
+                Source::Default | Source::File { .. } | Source::Environment(_) => {
+                    ConfigError::Value { place, key, value, allowed }
+                }
+            }
         })?;
         self.sources.insert(entry.path, source);
         Ok(())
@@ -387,6 +408,6 @@ mod tests {
             Config::default()
         );
         let named = Inputs { path, must_exist: true, ..Inputs::default() };
-        assert!(matches!(load(&named), Err(ConfigError::Unreadable { .. })));
+        assert!(matches!(load(&named), Err(ConfigError::NoSuchFile { .. })));
     }
 }
