@@ -39,7 +39,7 @@ fn what_people_get_wrong_is_said_and_a_running_jam_never_notices() {
     let elsewhere = Person { iface: Some("wlan7"), ..eve.clone() };
     refused(&elsewhere, &["--null"], 2, &["wlan7"]);
     refused(&room.person("Ana"), &["--null"], 75, &["Ana"]);
-    refused(&eve, &["--audio", "alsa", "--in", "hw:Piano"], 74, &["hw:Piano"]);
+    refused(&eve, &["--audio", "alsa", "--in", "hw:Piano"], 2, &["hw:Piano"]);
     let code = room.0.path().join("nowhere");
     refused(&eve, &["--null", "--join", "Kitchen", "--code-file", code.to_str().unwrap()], 66, &["nowhere"]);
 
@@ -48,8 +48,15 @@ fn what_people_get_wrong_is_said_and_a_running_jam_never_notices() {
     said.failed(78, &["broken.toml:3", "audio.period", "many", "16 to 4096"]);
     let misspelt = room.file("misspelt.toml", "[audio]\nperoid = 64\n");
     let said = eve.run(&["config", "check", "--config", &misspelt]);
-    // Not an error: an older release must read the config of a newer one.
-    assert!(said.code == 0 && said.out.contains("toml:2:") && said.out.contains("did you mean audio.period"));
+    assert!(
+        said.code == 78 && said.out.contains("toml:2:") && said.out.contains("did you mean audio.period")
+    );
+    said.failed(78, &["1 key is not understood"]);
+    // Whoever plays is told, and plays: an older release must run with the config of a newer one.
+    let mut eve = eve.start(&["--null", "--config", &misspelt]);
+    eve.end();
+    let complaints = eve.complaints();
+    assert!(complaints.contains("misspelt.toml:2: unknown key audio.peroid, did you mean"), "{complaints}");
 
     let from_stranger =
         bo.person.run_with(&["do", "-"], b"\x00\xff\x1b[2J rubbish\n{\"v\":1}\nfadr Ana -3\n");
@@ -89,6 +96,7 @@ fn names_and_words_of_others_are_shown_safe_and_bounded() {
     let said = eve.person.run_with(&["do", "-"], long.as_bytes());
     println!("a megabyte of chat: {} {}", said.code, said.err.chars().take(300).collect::<String>());
     assert_eq!(said.code, 2, "{}", said.err.chars().take(300).collect::<String>());
+    assert_eq!(said.err.lines().count(), 1, "its rest is no further action");
     let long = "la ".repeat(2_000);
     assert_eq!(eve.ask("chat", &[&long]).unwrap_err()["code"], 2);
     eve.tell("chat", &["short"]);

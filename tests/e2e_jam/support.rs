@@ -302,6 +302,11 @@ impl Peer {
         Instant::now()
     }
 
+    /// What it wrote to stderr; it must have ended.
+    pub(crate) fn complaints(&self) -> String {
+        self.complaints.recv_timeout(PATIENCE).unwrap()
+    }
+
     /// Ends it without a word.
     pub(crate) fn kill(mut self) {
         self.child.kill().unwrap();

@@ -221,7 +221,12 @@ fn refusal(error: &CardError) -> ErrorReply {
         CardTrouble::Virtual(VirtualTrouble::Wav(WavError::Unwritable { .. })) => ErrorCode::CannotWrite,
         CardTrouble::Virtual(VirtualTrouble::Wav(WavError::NotFound(_))) => ErrorCode::NoFile,
         CardTrouble::Virtual(VirtualTrouble::Wav(WavError::Unreadable { .. })) => ErrorCode::BadInput,
-        CardTrouble::Virtual(VirtualTrouble::Wish(_)) | CardTrouble::NoSuchHost { .. } => ErrorCode::Usage,
+        // A name that nothing here has is a mistake of whoever wrote it, as that of an interface is: trying
+        // again does not help, and what restarts on 74 must not restart on it.
+        CardTrouble::Virtual(VirtualTrouble::Wish(_))
+        | CardTrouble::NoSuchHost { .. }
+        | CardTrouble::NoSuchCard { .. }
+        | CardTrouble::Ambiguous { .. } => ErrorCode::Usage,
         CardTrouble::Virtual(VirtualTrouble::System(_)) => ErrorCode::CannotWrite,
         CardTrouble::Busy
         | CardTrouble::Gone(_)
@@ -231,8 +236,6 @@ fn refusal(error: &CardError) -> ErrorReply {
         | CardTrouble::Changed(_)
         | CardTrouble::Unsupported(_)
         | CardTrouble::Denied
-        | CardTrouble::NoSuchCard { .. }
-        | CardTrouble::Ambiguous { .. }
         | CardTrouble::Other(_) => ErrorCode::Audio,
     };
     let remedy = sentence(&error.remedy());
