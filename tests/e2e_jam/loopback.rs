@@ -53,8 +53,8 @@ fn a_jam_is_driven_by_the_socket_and_by_the_command_line() {
 
     assert_eq!(ana.person.run(&["do", "chat", "from the top?"]).code, 0);
     assert_eq!(bo.wait("chat").1["text"], "from the top?");
-    assert_eq!(ana.tell("fader", &["Bo", "-12.5"])["gain_db"], -12.5);
-    assert_eq!(ana.sees(&bo.key)["strip"]["gain_db"], -12.5);
+    assert_eq!(ana.tell("fader", &["Bo", "-3"])["gain_db"], -3.0);
+    assert_eq!(ana.sees(&bo.key)["strip"]["gain_db"], -3.0);
     ana.person.run(&["do", "fader", "Nobody", "-3"]).failed(69, &["Nobody"]);
 
     assert_eq!(bo.person.run(&["leave"]).code, 0);
@@ -64,7 +64,7 @@ fn a_jam_is_driven_by_the_socket_and_by_the_command_line() {
     ana.wait_of("participant_joined", &bo.key);
     ana.wait_to_hear(&bo);
     bo.wait_to_hear(&ana);
-    assert_eq!(ana.sees(&bo.key)["strip"]["gain_db"], -12.5, "a person's strip is theirs for good");
+    assert_eq!(ana.sees(&bo.key)["strip"]["gain_db"], -3.0, "a person's strip is theirs for good");
     assert_eq!(bo.person.run(&["quit"]).code, 0);
     ana.wait_of("participant_left", &bo.key);
     bo.end();

@@ -5,6 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::reply::{ErrorCode, ErrorReply};
+use super::rounded::tenths;
 use super::values::{Card, MicState, Person};
 
 /// One event on the wire: `{"v":1,"at":"2026-11-22T20:15:00.123Z","event":"peer_seen",..}`.
@@ -173,6 +174,7 @@ pub enum Event {
         /// Who howled; `null` for your own input.
         who: Option<Person>,
         /// At what pitch.
+        #[serde(serialize_with = "tenths")]
         hz: f32,
     },
     /// What the feedback guard cut is heard again.

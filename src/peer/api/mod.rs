@@ -7,6 +7,7 @@
 mod event;
 mod reply;
 mod request;
+mod rounded;
 mod values;
 
 #[cfg(test)]

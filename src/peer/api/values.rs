@@ -4,6 +4,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use super::rounded::{hundredths, tenths, thousandths};
+
 /// A person on the wire: the key is who they are, the name is what they call themselves.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Person {
@@ -76,8 +78,10 @@ pub struct Status {
     /// What others hear of you.
     pub mic: MicState,
     /// How loud you hear yourself, dry; `null` if not at all.
+    #[serde(serialize_with = "hundredths")]
     pub monitor_db: Option<f32>,
     /// How loud you hear everything.
+    #[serde(serialize_with = "hundredths")]
     pub master_db: f32,
     /// The form of your stream, for people.
     pub format: String,
@@ -184,14 +188,18 @@ pub struct CardClock {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Levels {
     /// Peak of your input, in dBFS.
+    #[serde(serialize_with = "tenths")]
     pub input_peak_db: f32,
     /// RMS of your input, in dBFS.
+    #[serde(serialize_with = "tenths")]
     pub input_rms_db: f32,
     /// Samples of your input beyond full scale.
     pub input_clips: u64,
     /// Peak of what you hear, in dBFS.
+    #[serde(serialize_with = "tenths")]
     pub output_peak_db: f32,
     /// RMS of what you hear, in dBFS.
+    #[serde(serialize_with = "tenths")]
     pub output_rms_db: f32,
     /// Samples the limiter had to hold down.
     pub output_clips: u64,
@@ -248,8 +256,10 @@ pub struct Participant {
     /// Your settings for them; `null` for yourself.
     pub strip: Option<Strip>,
     /// Peak of what came from them, in dBFS; `null` without sound.
+    #[serde(serialize_with = "tenths")]
     pub peak_db: Option<f32>,
     /// RMS of what came from them, in dBFS.
+    #[serde(serialize_with = "tenths")]
     pub rms_db: Option<f32>,
     /// How their sound comes; `null` while it does not.
     pub path: Option<Path>,
@@ -271,8 +281,10 @@ pub struct Strip {
     /// Who.
     pub who: Person,
     /// Gain in dB.
+    #[serde(serialize_with = "hundredths")]
     pub gain_db: f32,
     /// -1 left to 1 right.
+    #[serde(serialize_with = "hundredths")]
     pub pan: f32,
     /// Not heard.
     pub muted: bool,
@@ -301,8 +313,10 @@ pub struct Format {
     /// 1 or 2.
     pub channels: u32,
     /// Length of one frame.
+    #[serde(serialize_with = "thousandths")]
     pub frame_ms: f64,
     /// Payload of Opus, or what PCM amounts to.
+    #[serde(serialize_with = "tenths")]
     pub kbit_s: f64,
 }
 
@@ -393,20 +407,28 @@ pub struct Link {
     /// Address the sound comes from; empty on a stream.
     pub address: String,
     /// The sum of the next four: an estimate of their string to your ear.
+    #[serde(serialize_with = "thousandths")]
     pub one_way_ms: Option<f64>,
     /// Their card's period and their codec.
+    #[serde(serialize_with = "thousandths")]
     pub capture_ms: Option<f64>,
     /// Half the round trip.
+    #[serde(serialize_with = "thousandths")]
     pub net_ms: Option<f64>,
     /// What we hold back on purpose.
+    #[serde(serialize_with = "thousandths")]
     pub buffer_ms: Option<f64>,
     /// Your card's period.
+    #[serde(serialize_with = "thousandths")]
     pub play_ms: Option<f64>,
     /// There and back.
+    #[serde(serialize_with = "thousandths")]
     pub rtt_ms: Option<f64>,
     /// Variation of arrival (RFC 3550).
+    #[serde(serialize_with = "thousandths")]
     pub jitter_ms: Option<f64>,
     /// Lost of what they sent, in per cent, last seconds.
+    #[serde(serialize_with = "hundredths")]
     pub lost_pct: Option<f64>,
     /// Frames lost since the link came up.
     pub lost: u64,
@@ -417,18 +439,25 @@ pub struct Link {
     /// Frames played.
     pub played: u64,
     /// What arrives, all copies counted.
+    #[serde(serialize_with = "tenths")]
     pub kbit_s: Option<f64>,
     /// Playout delay now.
+    #[serde(serialize_with = "thousandths")]
     pub playout_delay_ms: Option<f64>,
     /// Playout delay it is moving to.
+    #[serde(serialize_with = "thousandths")]
     pub target_delay_ms: Option<f64>,
     /// Playout delay of your sound at the other end.
+    #[serde(serialize_with = "thousandths")]
     pub their_playout_delay_ms: Option<f64>,
     /// Lost of what you sent, in per cent, as the other end says.
+    #[serde(serialize_with = "hundredths")]
     pub their_lost_pct: Option<f64>,
     /// How much faster their card runs than yours.
+    #[serde(serialize_with = "tenths")]
     pub drift_ppm: Option<f64>,
     /// Their clock minus yours.
+    #[serde(serialize_with = "thousandths")]
     pub clock_offset_ms: Option<f64>,
     /// How your sound is protected on the way to them, for people: `1 copy`, `2 copies 1.2 ms apart`.
     pub redundancy: String,
