@@ -16,6 +16,7 @@ pub mod domain;
 pub mod net;
 pub mod paths;
 pub mod peer;
+pub mod priority;
 pub mod protocol;
 pub mod store;
 

@@ -14,12 +14,14 @@ struct Arrow {
 const ARROWS: &[Arrow] = &[
     Arrow {
         from: "domain/",
-        to: &["audio", "cli", "clock", "config", "net", "paths", "peer", "protocol", "store", "tui"],
+        to: &[
+            "audio", "cli", "clock", "config", "net", "paths", "peer", "priority", "protocol", "store", "tui",
+        ],
         because: "words outlive mechanisms",
     },
     Arrow {
         from: "protocol/",
-        to: &["audio", "cli", "clock", "config", "net", "paths", "peer", "store", "tui"],
+        to: &["audio", "cli", "clock", "config", "net", "paths", "peer", "priority", "store", "tui"],
         because: "else ten minutes of jam cannot be simulated in a second",
     },
     Arrow {
@@ -49,7 +51,7 @@ const ARROWS: &[Arrow] = &[
     },
     Arrow {
         from: "peer/update",
-        to: &["audio", "cli", "clock", "config", "net", "paths", "store", "tui"],
+        to: &["audio", "cli", "clock", "config", "net", "paths", "priority", "store", "tui"],
         because: "it is a function of a model and a message; effects run outside",
     },
     Arrow { from: "cli/", to: &["audio", "net", "store"], because: "faces speak to the socket" },

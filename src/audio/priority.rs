@@ -11,6 +11,8 @@ use thread_priority::{
     Error, RealtimeThreadSchedulePolicy, ThreadPriority, ThreadPriorityValue, ThreadSchedulePolicy,
 };
 
+use crate::priority;
+
 /// Whose thread it is: the level follows from it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Role {
@@ -32,6 +34,8 @@ pub enum Raised {
     Already(u8),
     /// Now real-time (`SCHED_FIFO`), at this level.
     Now(u8),
+    /// The user wants it left alone (`audio.priority = false`).
+    NotWanted,
     /// The system refused; the code it gave (errno).
     Refused(u8),
 }
@@ -47,6 +51,9 @@ impl Raised {
             && (policy == fifo || policy == round)
         {
             return Self::Already(u8::try_from(parameters.sched_priority).unwrap_or(0));
+        }
+        if !priority::is_wanted() {
+            return Self::NotWanted;
         }
         let level = role.level();
         let Ok(value) = ThreadPriorityValue::try_from(level) else {
@@ -67,6 +74,7 @@ impl Raised {
             Self::LeftAlone => "left as it is: this card is reached through a sound server".to_owned(),
             Self::Already(level) => format!("real-time ({level}), by the sound server"),
             Self::Now(level) => format!("real-time ({level})"),
+            Self::NotWanted => priority::NOT_WANTED.to_owned(),
             Self::Refused(1) => "not raised: the system does not allow it".to_owned(),
             Self::Refused(code) => format!("not raised: the system answers with error {code}"),
         }
@@ -76,7 +84,7 @@ impl Raised {
     #[must_use]
     pub const fn remedy(self) -> Option<&'static str> {
         match self {
-            Self::NotTried | Self::LeftAlone | Self::Already(_) | Self::Now(_) => None,
+            Self::NotTried | Self::LeftAlone | Self::Already(_) | Self::Now(_) | Self::NotWanted => None,
             Self::Refused(_) => Some(REMEDY),
         }
     }
@@ -90,6 +98,7 @@ impl Raised {
             Self::Already(level) => 2 << 8 | level as u16,
             Self::Now(level) => 3 << 8 | level as u16,
             Self::Refused(code) => 4 << 8 | code as u16,
+            Self::NotWanted => 5 << 8,
         }
     }
 
@@ -102,6 +111,7 @@ impl Raised {
             2 => Self::Already(low),
             3 => Self::Now(low),
             4 => Self::Refused(low),
+            5 => Self::NotWanted,
             _ => Self::NotTried,
         }
     }
@@ -134,7 +144,7 @@ mod tests {
             Raised::Now(level) => assert_eq!(level, 70),
             Raised::Already(_) => {}
             Raised::Refused(_) => assert!(raised.remedy().is_some_and(|words| words.contains("rtprio"))),
-            Raised::NotTried | Raised::LeftAlone => panic!("it was tried: {raised:?}"),
+            Raised::NotTried | Raised::LeftAlone | Raised::NotWanted => panic!("it was tried: {raised:?}"),
         }
         assert!(!raised.words().is_empty());
     }
@@ -154,5 +164,6 @@ mod tests {
         {
             assert_eq!(Raised::from_bits(raised.to_bits()), raised);
         }
+        assert_eq!(Raised::from_bits(Raised::NotWanted.to_bits()), Raised::NotWanted);
     }
 }

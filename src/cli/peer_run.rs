@@ -144,6 +144,7 @@ pub(super) fn plain_options(context: &Context, loaded: &Loaded, card: CardOption
         max_people: net.max_peers,
         muted: false,
         card,
+        priority: audio.priority,
         stream: StreamOptions { codec: net.codec, frame_ms: net.frame_ms, bitrate_kbps: net.bitrate_kbps },
         delay: net.delay,
         monitor_db: audio.monitor_db,

@@ -28,6 +28,8 @@ pub struct PeerOptions {
     pub muted: bool,
     /// The sound card.
     pub card: CardOptions,
+    /// Raise the threads that must not be late above other programs, where the system allows it.
+    pub priority: bool,
     /// The form of the stream it sends.
     pub stream: StreamOptions,
     /// Playout delay of people without a remembered one.

@@ -18,6 +18,7 @@ mod closed;
 mod ether;
 mod hostile;
 mod loopback;
+mod priority;
 mod support;
 
 #[cfg(feature = "jack")]

@@ -41,6 +41,7 @@ pub(crate) fn options(folder: &Path, profile: &str, begin: Begin) -> PeerOptions
             period: 64,
             error_ppm: 0.0,
         },
+        priority: true,
         stream: StreamOptions::default(),
         delay: jamtty::domain::strip::DelayMode::default(),
         monitor_db: None,

@@ -10,6 +10,8 @@ use thread_priority::{
 pub enum PriorityOutcome {
     /// `SCHED_FIFO` at this priority.
     Raised(u8),
+    /// The user wants it left alone (`audio.priority = false`).
+    NotWanted,
     /// The system refuses, in its words; packets wait behind other programs when the machine is busy.
     Refused(String),
 }
@@ -20,6 +22,9 @@ const PRIORITY: u8 = 70;
 
 /// Raises the calling thread.
 pub(super) fn raise() -> PriorityOutcome {
+    if !crate::priority::is_wanted() {
+        return PriorityOutcome::NotWanted;
+    }
     let fifo = ThreadSchedulePolicy::Realtime(RealtimeThreadSchedulePolicy::Fifo);
     let outcome = PRIORITY
         .try_into()

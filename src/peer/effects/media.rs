@@ -225,6 +225,7 @@ fn take_report(reading: &mut LinkReading, report: &LinkReport) {
 fn raised(outcome: PriorityOutcome) -> Message {
     let (words, remedy) = match outcome {
         PriorityOutcome::Raised(level) => (Raised::Now(level).words(), None),
+        PriorityOutcome::NotWanted => (Raised::NotWanted.words(), None),
         PriorityOutcome::Refused(why) => {
             (format!("not raised: {why}"), Raised::Refused(0).remedy().map(str::to_owned))
         }

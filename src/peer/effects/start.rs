@@ -28,6 +28,7 @@ use crate::peer::run::{CardOptions, ExitReason, PeerError, PeerOptions, VirtualO
 use crate::peer::socket::REQUESTS_MAX;
 use crate::peer::socket::lock::ProfileLock;
 use crate::peer::socket::server::{Hub, SocketServer};
+use crate::priority;
 use crate::store::{Identity, Index, IndexNotice};
 
 /// How long the network may take to say goodbye.
@@ -42,6 +43,7 @@ pub(in crate::peer) fn run(options: PeerOptions) -> Result<ExitReason, PeerError
     // Before any thread: a signal in between would end us without a goodbye.
     let (signals, handle) =
         watch_signals().map_err(|error| PeerError(system("watch for signals", &error)))?;
+    priority::set_wanted(options.priority);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .thread_name("jamtty-async")
