@@ -59,6 +59,7 @@ impl Drop for DiskPart {
 
 fn work(mut index: Index, inbox: &Receiver<DiskEffect>, answers: &mpsc::Sender<Message>) {
     let mut resting = false;
+    let mut failing = false;
     loop {
         let order = if resting {
             inbox.recv_timeout(REST)
@@ -71,17 +72,17 @@ fn work(mut index: Index, inbox: &Receiver<DiskEffect>, answers: &mpsc::Sender<M
                     DiskMessage::Recalled { peer, strip: index.strip(peer), delay: index.delay(peer) };
                 // The peer is ending if nobody takes it.
                 let _ = answers.blocking_send(Message::Disk(recalled));
-                Ok(())
+                continue;
             }
             Ok(DiskEffect::Strip(peer, strip)) => {
                 index.set_strip(peer, strip);
                 resting = true;
-                Ok(())
+                continue;
             }
             Ok(DiskEffect::Delay(peer, delay)) => {
                 index.set_delay(peer, delay);
                 resting = true;
-                Ok(())
+                continue;
             }
             Ok(DiskEffect::Jam { name, session, peers, addrs }) => {
                 index.remember_jam(RecentJam { name, session, peers, addresses: addrs, at_unix_s: unix_s() })
@@ -98,7 +99,11 @@ fn work(mut index: Index, inbox: &Receiver<DiskEffect>, answers: &mpsc::Sender<M
                 return;
             }
         };
-        if let Err(error) = done {
+        // A full disk refuses every order: said once, until it takes one again.
+        let was_failing = std::mem::replace(&mut failing, done.is_err());
+        if let Err(error) = done
+            && !was_failing
+        {
             let failed = DiskMessage::Failed {
                 what: "something could not be remembered".to_owned(),
                 why: error.to_string(),
