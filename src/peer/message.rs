@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
-use super::api::{Card, ErrorReply, Event, Interface, Levels, ListedCard, ReplyLine, RequestLine};
+use super::api::{Card, ErrorCode, ErrorReply, Event, Interface, Levels, ListedCard, ReplyLine, RequestLine};
 use super::run::{Begin, CardOptions, ExitReason};
 use super::socket::server::ClientId;
 use crate::domain::level::Gain;
@@ -81,6 +81,17 @@ pub struct Ask {
     pub id: u64,
 }
 
+/// Why someone was not reached.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unreached {
+    /// For whoever asked.
+    pub code: ErrorCode,
+    /// In words.
+    pub why: String,
+    /// What to do, in words.
+    pub remedy: String,
+}
+
 /// From the control path.
 #[derive(Debug)]
 pub enum NetMessage {
@@ -134,10 +145,8 @@ pub enum NetMessage {
     DialFailed {
         /// Who, if we knew.
         peer: Option<PeerId>,
-        /// Why, in words.
-        why: String,
-        /// What to do, in words.
-        remedy: String,
+        /// Why.
+        why: Unreached,
     },
     /// Something is not as it should be.
     Warning {

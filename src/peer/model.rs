@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use super::api::{Card, MicState, Path};
-use super::message::{Ask, Readings};
+use super::message::{Ask, Readings, Unreached};
 use super::run::StreamOptions;
 use crate::domain::level::Gain;
 use crate::domain::name::Name;
@@ -266,8 +266,8 @@ pub struct Joining {
     pub step: JoinStep,
     /// When we give up; `None`: never, the peer was started to wait for it.
     pub until: Option<Timestamp>,
-    /// Why the last dial failed, with what to do; empty if none did.
-    pub trouble: (String, String),
+    /// Why the last dial failed; `None` if none did.
+    pub trouble: Option<Unreached>,
 }
 
 /// What a join target means.

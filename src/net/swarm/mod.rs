@@ -189,6 +189,16 @@ pub enum NetEvent {
         /// Who answered.
         peer: PeerId,
     },
+    /// Somebody answers or comes who speaks another version of the control path; told once of each. The connection
+    /// is closed: what they would say is not understood.
+    OtherVersion {
+        /// Who.
+        peer: PeerId,
+        /// What we speak.
+        ours: String,
+        /// What they speak, made safe to print.
+        theirs: String,
+    },
     /// A `Dial` failed, or a kept peer cannot be reached (told once per reason).
     DialFailed {
         /// Who was meant, if known.

@@ -3,9 +3,9 @@
 use tokio::sync::mpsc;
 
 use crate::domain::peer_id::PeerId;
-use crate::net::swarm::{NetCommand, NetError, NetEvent, Swarm, SwarmConfig, SwarmHandle};
+use crate::net::swarm::{DialFailure, NetCommand, NetError, NetEvent, Swarm, SwarmConfig, SwarmHandle};
 use crate::peer::api::{ErrorCode, ErrorReply};
-use crate::peer::message::{Message, NetEffect, NetMessage};
+use crate::peer::message::{Message, NetEffect, NetMessage, Unreached};
 use crate::peer::run::PeerOptions;
 use crate::protocol::lobby::LobbyCard;
 
@@ -99,6 +99,26 @@ impl NetPart {
     }
 }
 
+fn unreached(why: &DialFailure) -> Unreached {
+    let code = match why {
+        DialFailure::Version { .. } => ErrorCode::Version,
+        DialFailure::Blocked => ErrorCode::Refused,
+        DialFailure::TooMany => ErrorCode::TryAgain,
+        DialFailure::BadAddress { .. } | DialFailure::Myself => ErrorCode::Usage,
+        DialFailure::NoAddress
+        | DialFailure::NoRoute
+        | DialFailure::Refused
+        | DialFailure::TimedOut
+        | DialFailure::WrongKey { .. }
+        | DialFailure::TurnedAway
+        | DialFailure::NotJamtty
+        | DialFailure::OutsideIfaces
+        | DialFailure::Other { .. } => ErrorCode::NotFound,
+    };
+    let remedy = why.remedy().trim_end_matches('.').to_owned();
+    Unreached { code, why: why.why(), remedy }
+}
+
 /// Tells what came apart, in our words.
 pub(super) fn translate(event: NetEvent) -> FromNet {
     let warning = |what: &str, why: String, remedy: &str| NetMessage::Warning {
@@ -120,9 +140,12 @@ pub(super) fn translate(event: NetEvent) -> FromNet {
         NetEvent::Disconnected { peer, .. } => NetMessage::Disconnected { peer },
         NetEvent::Received { peer, message } => NetMessage::Received { peer, message: Box::new(message) },
         NetEvent::Dialed { peer } => NetMessage::Reached { peer },
-        NetEvent::DialFailed { peer, why, .. } => {
-            NetMessage::DialFailed { peer, remedy: why.remedy().to_owned(), why: why.why() }
-        }
+        NetEvent::DialFailed { peer, why, .. } => NetMessage::DialFailed { peer, why: unreached(&why) },
+        NetEvent::OtherVersion { peer, ours, theirs } => warning(
+            &format!("{} speaks another version of jamtty", peer.fingerprint()),
+            format!("they speak {theirs}, this jamtty speaks {ours}"),
+            "Use the same release of jamtty on both sides",
+        ),
         NetEvent::FallbackRefused { peer } => warning(
             "sound cannot take a stream either",
             format!("{} does not open one", peer.fingerprint()),

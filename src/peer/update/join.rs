@@ -9,7 +9,7 @@ use crate::domain::peer_id::PeerId;
 use crate::domain::roster::Seat;
 use crate::domain::session::SessionState;
 use crate::peer::api::{ErrorCode, ErrorReply, Event, Joined};
-use crate::peer::message::{Ask, DiskEffect, Effect, NetEffect};
+use crate::peer::message::{Ask, DiskEffect, Effect, NetEffect, Unreached};
 use crate::peer::model::{Aim, JoinStep, Joining, Model, Recent};
 use crate::peer::run::Begin;
 use crate::protocol::code_word::CodeWord;
@@ -89,8 +89,7 @@ impl Step<'_> {
         let patience = if step == JoinStep::Dialling { DIAL_FOR } else { LOOK_FOR };
         let until = ask.map(|_| self.now + patience);
         let target = safe_line(target, 60);
-        let trouble = <(String, String)>::default();
-        self.model.joining = Some(Joining { ask, target, aim, code, seat, step, until, trouble });
+        self.model.joining = Some(Joining { ask, target, aim, code, seat, step, until, trouble: None });
         Ok(())
     }
 
@@ -193,15 +192,21 @@ impl Step<'_> {
         }
     }
 
-    pub(super) fn dial_failed(&mut self, peer: Option<PeerId>, why: String, remedy: String) {
+    pub(super) fn dial_failed(&mut self, peer: Option<PeerId>, unreached: Unreached) {
         let Some(joining) = self.model.joining.as_mut() else { return };
-        match (&joining.aim, joining.step) {
-            (Aim::Address(_), JoinStep::Dialling) if peer.is_none() => {
-                let what = format!("cannot reach {}", joining.target);
-                self.join_failed(ErrorReply::new(ErrorCode::NotFound, what, why, remedy));
-            }
-            // The session says when it gives up; this is then the reason.
-            _ => joining.trouble = (why, remedy),
+        let is_final = match &joining.aim {
+            Aim::Address(_) => peer.is_none() && joining.step == JoinStep::Dialling,
+            // They may yet be reached otherwise, but not in another version.
+            Aim::Peer { peer: wanted, .. } => peer == Some(*wanted) && unreached.code == ErrorCode::Version,
+            Aim::First | Aim::Named(_) | Aim::Recent(_) => false,
+        };
+        if is_final {
+            let Unreached { code, why, remedy } = unreached;
+            let what = format!("cannot reach {}", joining.target);
+            self.join_failed(ErrorReply::new(code, what, why, remedy));
+        } else {
+            // Whoever gives up gives this as the reason.
+            joining.trouble = Some(unreached);
         }
     }
 
@@ -214,12 +219,16 @@ impl Step<'_> {
         let target = joining.target.clone();
         let error = match joining.step {
             JoinStep::Looking => self.not_there(&target),
-            JoinStep::Dialling => ErrorReply::new(
-                ErrorCode::NotFound,
-                format!("cannot reach {target}"),
-                "nobody answered",
-                "Check the address, and that jamtty runs there; a firewall may drop its port",
-            ),
+            JoinStep::Dialling => {
+                let silence = || Unreached {
+                    code: ErrorCode::NotFound,
+                    why: "nobody answered".to_owned(),
+                    remedy: "Check the address, and that jamtty runs there; a firewall may drop its port"
+                        .to_owned(),
+                };
+                let Unreached { code, why, remedy } = joining.trouble.clone().unwrap_or_else(silence);
+                ErrorReply::new(code, format!("cannot reach {target}"), why, remedy)
+            }
             JoinStep::Asking => ErrorReply::new(
                 ErrorCode::TimedOut,
                 format!("could not join {target}"),
@@ -248,7 +257,7 @@ impl Step<'_> {
 
     /// The session refused.
     pub(super) fn join_refused(&mut self, peer: PeerId, reason: JoinFailure) {
-        let trouble = self.model.joining.as_ref().map(|joining| joining.trouble.clone()).unwrap_or_default();
+        let trouble = self.model.joining.as_ref().and_then(|joining| joining.trouble.clone());
         let who = self.model.name_of(peer);
         let target =
             self.model.joining.as_ref().map_or_else(|| who.to_string(), |joining| joining.target.clone());
@@ -278,9 +287,9 @@ impl Step<'_> {
             }
             JoinFailure::Cancelled => (ErrorCode::Failed, "Join again when you like"),
         };
-        let (why, remedy) = match (reason, trouble) {
-            (JoinFailure::NoAnswer, (why, remedy)) if !why.is_empty() => (why, remedy),
-            _ => (reason.to_string(), remedy.to_owned()),
+        let Unreached { code, why, remedy } = match (reason, trouble) {
+            (JoinFailure::NoAnswer, Some(unreached)) => unreached,
+            _ => Unreached { code, why: reason.to_string(), remedy: remedy.to_owned() },
         };
         self.join_failed(ErrorReply::new(code, format!("could not join {target}"), why, remedy));
     }

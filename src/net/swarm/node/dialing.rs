@@ -19,7 +19,7 @@ use crate::protocol::lobby::LobbyCard;
 use super::Node;
 
 /// Peers known at once, connected or not; more are left out and counted.
-const PEERS_MAX: usize = 256;
+pub(super) const PEERS_MAX: usize = 256;
 /// Addresses known of one peer; the oldest goes when another comes.
 const ADDRS_MAX: usize = 16;
 /// A kept peer is dialled this often, whatever became of earlier attempts: a dial that began

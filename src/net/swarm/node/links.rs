@@ -24,7 +24,7 @@ use crate::net::swarm::{NetCounters, NetEvent};
 use crate::protocol::control::ControlMessage;
 
 use super::Node;
-use super::dialing::Source;
+use super::dialing::{PEERS_MAX, Source};
 
 /// Frames without sense before their sender is disconnected: one may be a bug, this many are not.
 const BAD_FRAMES_MAX: u32 = 3;
@@ -150,8 +150,9 @@ impl Node {
         let Some(peer) = Self::ours(id) else { return };
         if info.protocol_version != PROTOCOL_VERSION {
             let failure = if info.protocol_version.starts_with("/jamtty/") {
-                let theirs = safe_line(&info.protocol_version, 40);
-                DialFailure::Version { ours: PROTOCOL_VERSION.to_owned(), theirs }
+                let (ours, theirs) = (PROTOCOL_VERSION.to_owned(), safe_line(&info.protocol_version, 40));
+                self.tell_other_version(peer, &ours, &theirs);
+                DialFailure::Version { ours, theirs }
             } else {
                 DialFailure::NotJamtty
             };
@@ -163,6 +164,14 @@ impl Node {
         }
         for addr in info.listen_addrs.iter().take(16) {
             self.found(peer, addr.clone(), Source::Identify);
+        }
+    }
+
+    /// Once of each, for they come again and again; of more than the lobby holds, nothing is said.
+    fn tell_other_version(&mut self, peer: PeerId, ours: &str, theirs: &str) {
+        if self.other_version.len() < PEERS_MAX && self.other_version.insert(peer) {
+            let (ours, theirs) = (ours.to_owned(), theirs.to_owned());
+            self.out.push_back(NetEvent::OtherVersion { peer, ours, theirs });
         }
     }
 

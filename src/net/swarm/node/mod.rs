@@ -73,6 +73,8 @@ pub(super) struct Node {
     wishes: Vec<DialWish>,
     kept: HashSet<PeerId>,
     blocked: HashSet<PeerId>,
+    /// Of whom it was said that they speak another version.
+    other_version: HashSet<PeerId>,
     out: VecDeque<NetEvent>,
     inbox: mpsc::Receiver<(ConnectionId, Incoming)>,
     inbox_tx: mpsc::Sender<(ConnectionId, Incoming)>,
@@ -113,6 +115,7 @@ impl Node {
             wishes: Vec::new(),
             kept: HashSet::new(),
             blocked: HashSet::new(),
+            other_version: HashSet::new(),
             out: VecDeque::new(),
             inbox,
             inbox_tx,
