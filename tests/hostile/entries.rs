@@ -27,8 +27,14 @@ pub(crate) const ENTRIES: [Entry; 7] = [
     ("ticket", ticket),
 ];
 
+/// Gives these bytes to the entry of this name, which must be one of [`ENTRIES`].
+pub(crate) fn take(name: &str, bytes: &[u8]) {
+    let entry = ENTRIES.iter().find(|(known, _)| *known == name);
+    entry.unwrap_or_else(|| panic!("there is no entry {name}")).1(bytes);
+}
+
 /// A datagram of the sound: RTP header and payload, RFC 2198 included, of every form of stream.
-pub(crate) fn packet(bytes: &[u8]) {
+fn packet(bytes: &[u8]) {
     let _ = claimed_ssrc(bytes);
     let _ = is_rtcp(bytes);
     let formats = [
@@ -53,26 +59,26 @@ pub(crate) fn packet(bytes: &[u8]) {
 }
 
 /// A receiver's report (RTCP).
-pub(crate) fn report(bytes: &[u8]) {
+fn report(bytes: &[u8]) {
     let _ = Report::parse(bytes);
 }
 
 /// A message of the session stream.
-pub(crate) fn control_message(bytes: &[u8]) {
+fn control_message(bytes: &[u8]) {
     if let Ok(message) = ControlMessage::decode(bytes) {
         assert!(ControlMessage::decode(&message.encode()).is_ok());
     }
 }
 
 /// What peers show in the lobby.
-pub(crate) fn lobby_card(bytes: &[u8]) {
+fn lobby_card(bytes: &[u8]) {
     if let Ok(card) = LobbyCard::decode(bytes) {
         assert!(LobbyCard::decode(&card.encode()).is_ok());
     }
 }
 
 /// What is pasted after `jamtty join`.
-pub(crate) fn ticket(bytes: &[u8]) {
+fn ticket(bytes: &[u8]) {
     let text = String::from_utf8_lossy(bytes);
     let _ = text.parse::<JoinTarget>();
     let marked = format!("jamtty:{text}");
@@ -84,14 +90,14 @@ pub(crate) fn ticket(bytes: &[u8]) {
 }
 
 /// A line of the local socket.
-pub(crate) fn socket_line(bytes: &[u8]) {
+fn socket_line(bytes: &[u8]) {
     if let Err(reply) = parse_request(bytes) {
         assert!(!reply.ok && reply.error.is_some());
     }
 }
 
 /// A settings file.
-pub(crate) fn config(bytes: &[u8]) {
+fn config(bytes: &[u8]) {
     if let Err(error) = file::parse(Path::new("config.toml"), &String::from_utf8_lossy(bytes)) {
         assert!(!error.to_string().is_empty());
     }

@@ -1,7 +1,6 @@
 #![no_main]
 
 #[path = "../../hostile/entries.rs"]
-#[allow(dead_code, reason = "each target takes one of the entries")]
 mod entries;
 
-libfuzzer_sys::fuzz_target!(|bytes: &[u8]| entries::config(bytes));
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| entries::take("config", bytes));
