@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::face::SessionEvent;
-use super::machine::{Inside, Phase, SessionMachine};
+use super::inside::{Inside, Phase};
+use super::machine::SessionMachine;
 use super::shown::{GHOST_FOR, Ghost};
 use super::stewarding::MEMBER_SILENT;
 use crate::domain::peer_id::PeerId;

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use super::face::{CommandRefused, JoinFailure, SessionEvent, SessionOutput};
-use super::machine::{Phase, SessionMachine};
+use super::inside::Phase;
+use super::machine::SessionMachine;
 use crate::domain::peer_id::PeerId;
 use crate::domain::roster::{Addrs, Seat};
 use crate::domain::session::SessionId;

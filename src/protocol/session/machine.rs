@@ -1,29 +1,24 @@
-//! The machine itself: what it holds, what comes in, what goes out.
+//! The machine itself: what comes in, what goes out.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use rand_chacha::ChaCha20Rng;
-use rand_chacha::rand_core::{RngCore as _, SeedableRng as _};
-use zeroize::Zeroize;
+use rand_chacha::rand_core::SeedableRng as _;
 
-use super::admitting::Admission;
 use super::face::{
     CommandRefused, DisconnectWhy, JoinFailure, SessionCommand, SessionCounters, SessionEvent, SessionOutput,
 };
 use super::following::Following;
-use super::joining::Joining;
-use super::links::{Bucket, Former};
-use super::shown::Ghost;
-use crate::domain::name::{Name, safe_line};
+use super::inside::{Inside, OwnLine, Phase, Secret};
+use super::links::Bucket;
+use crate::domain::name::safe_line;
 use crate::domain::peer_id::PeerId;
-use crate::domain::profile::{Profile, bounded};
-use crate::domain::roster::{Addrs, MicState, Participant, Presence, Roster, Seat};
-use crate::domain::session::{Door, SIZE_MAX, SessionId, SessionState};
+use crate::domain::profile::Profile;
+use crate::domain::roster::{Addrs, MicState, Participant, Presence, Seat};
+use crate::domain::session::SessionState;
 use crate::domain::time::Timestamp;
 use crate::protocol::code_word::{CodeWord, GuessLimit};
-use crate::protocol::control::{
-    CHAT_CHARS_MAX, Chat, ControlMessage, Goodbye, MediaOffer, PROTOCOL_VERSION, VersionRefused,
-};
+use crate::protocol::control::{CHAT_CHARS_MAX, Chat, ControlMessage, PROTOCOL_VERSION, VersionRefused};
 use crate::protocol::lobby::OpenSession;
 
 /// Outputs that may wait to be polled. One input makes at most a few per member; when it is full the
@@ -59,81 +54,6 @@ pub struct SessionMachine {
     version_told: BTreeSet<PeerId>,
     outputs: VecDeque<SessionOutput>,
     pub(super) counters: SessionCounters,
-}
-
-/// What we say of ourselves, in a session or not.
-#[derive(Debug, Clone)]
-pub(super) struct OwnLine {
-    pub(super) profile: Profile,
-    pub(super) seat: Seat,
-    pub(super) mic: MicState,
-    pub(super) addrs: Addrs,
-    pub(super) revision: u64,
-    /// Given with our last admission.
-    pub(super) incarnation: u64,
-}
-
-#[derive(Debug)]
-pub(super) enum Phase {
-    Outside,
-    Joining(Box<Joining>),
-    Inside(Box<Inside>),
-}
-
-/// What a member keeps.
-#[derive(Debug)]
-pub(super) struct Inside {
-    pub(super) state: SessionState,
-    pub(super) secret: Secret,
-    pub(super) code: Option<CodeWord>,
-    pub(super) following: Following,
-    /// When each member was last heard on its own stream.
-    pub(super) heard: BTreeMap<PeerId, Timestamp>,
-    /// Whom each member said it hears.
-    pub(super) hears: BTreeMap<PeerId, Vec<PeerId>>,
-    /// Since when the steward, if it is us, sees someone away.
-    pub(super) away_since: BTreeMap<PeerId, Timestamp>,
-    /// The roster as the person was told it.
-    pub(super) shown: BTreeMap<PeerId, Participant>,
-    pub(super) shown_steward: PeerId,
-    /// Members the older half has not seated yet.
-    pub(super) ghosts: BTreeMap<PeerId, Ghost>,
-    /// Members with a stream, and since when.
-    pub(super) links: BTreeMap<PeerId, Timestamp>,
-    pub(super) next_dial: BTreeMap<PeerId, Timestamp>,
-    pub(super) former: BTreeMap<PeerId, Former>,
-    /// Offers of peers whose admission we have not heard of yet.
-    pub(super) early_offers: BTreeMap<PeerId, (Timestamp, MediaOffer)>,
-    pub(super) chat: BTreeMap<PeerId, Bucket>,
-    pub(super) admissions: BTreeMap<PeerId, Admission>,
-}
-
-/// What members prove their membership with. Gone from memory when dropped, not shown.
-#[derive(Clone)]
-pub(super) struct Secret(pub(super) [u8; 32]);
-
-impl Drop for Secret {
-    fn drop(&mut self) {
-        self.0.zeroize();
-    }
-}
-
-impl std::fmt::Debug for Secret {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Secret(..)")
-    }
-}
-
-impl Secret {
-    /// What `from` shows `to`.
-    pub(super) fn proof(&self, session: SessionId, from: PeerId, to: PeerId) -> [u8; 32] {
-        let mut hasher = blake3::Hasher::new_keyed(&self.0);
-        hasher.update(b"jamtty 1 membership");
-        hasher.update(session.as_bytes());
-        hasher.update(from.as_bytes());
-        hasher.update(to.as_bytes());
-        *hasher.finalize().as_bytes()
-    }
 }
 
 impl SessionMachine {
@@ -397,99 +317,6 @@ impl SessionMachine {
         if let Phase::Inside(inside) = std::mem::replace(&mut self.phase, Phase::Outside) {
             self.event(SessionEvent::SessionEnded { session: inside.state.id });
         }
-    }
-
-    fn create(&mut self, name: Name, code: Option<CodeWord>, size_limit: u8, seat: Seat) {
-        if !matches!(self.phase, Phase::Outside) {
-            return self.refuse(CommandRefused::AlreadyInSession);
-        }
-        let mut id = [0; 16];
-        self.rng.fill_bytes(&mut id);
-        let mut secret = [0; 32];
-        self.rng.fill_bytes(&mut secret);
-        self.own.seat = seat;
-        self.own.incarnation = self.rng.next_u64();
-        let mut roster = Roster::default();
-        roster.seat(self.own_participant(0));
-        let state = SessionState {
-            id: SessionId::from_bytes(id),
-            name: bounded(name),
-            door: if code.is_some() { Door::Closed } else { Door::Open },
-            size_limit: size_limit.clamp(1, SIZE_MAX),
-            steward: self.me,
-            version: 1,
-            roster,
-            removed: Vec::new(),
-        };
-        self.enter(state.clone(), secret, code);
-        self.event(SessionEvent::Created { state });
-    }
-
-    fn leave(&mut self) {
-        match &self.phase {
-            Phase::Outside => return self.refuse(CommandRefused::NotInSession),
-            Phase::Joining(joining) => {
-                let peer = joining.target;
-                self.phase = Phase::Outside;
-                return self.event(SessionEvent::JoinRefused { peer, reason: JoinFailure::Cancelled });
-            }
-            Phase::Inside(_) => {}
-        }
-        let state = self.state_without_me();
-        let Some(inside) = self.inside() else { return };
-        let goodbye = Goodbye { session: inside.state.id, state };
-        for peer in self.audience() {
-            self.send(peer, ControlMessage::Goodbye(goodbye.clone()));
-        }
-        self.end_session();
-    }
-
-    fn change_own(&mut self, change: impl FnOnce(&mut OwnLine)) {
-        change(&mut self.own);
-        self.own.revision += 1;
-        self.bring_own_line(true);
-    }
-
-    fn say(&mut self, text: &str) {
-        let Some(inside) = self.inside() else { return self.refuse(CommandRefused::NotInSession) };
-        if text.chars().nth(CHAT_CHARS_MAX).is_some() {
-            return self.refuse(CommandRefused::ChatTooLong);
-        }
-        // a character takes at most two columns: nothing is cut here
-        let text = safe_line(text, CHAT_CHARS_MAX * 2);
-        if text.is_empty() {
-            return self.refuse(CommandRefused::ChatEmpty);
-        }
-        let session = inside.state.id;
-        let (me, now) = (self.me, self.now);
-        if !self.inside_mut().is_some_and(|inside| Bucket::take(&mut inside.chat, me, now)) {
-            return self.refuse(CommandRefused::ChatTooFast);
-        }
-        let peers: Vec<PeerId> =
-            self.inside().map(|inside| inside.links.keys().copied().collect()).unwrap_or_default();
-        for peer in peers {
-            self.send(peer, ControlMessage::Chat(Chat { session, text: text.clone() }));
-        }
-    }
-
-    fn block(&mut self, peer: PeerId) {
-        if peer == self.me {
-            return self.refuse(CommandRefused::Oneself);
-        }
-        if self.blocked.len() >= BLOCKED_MAX && !self.blocked.contains(&peer) {
-            return self.refuse(CommandRefused::TooManyBlocked);
-        }
-        if self.is_steward() && self.state().is_some_and(|state| state.roster.contains(peer)) {
-            self.remove_member(peer);
-        }
-        self.blocked.insert(peer);
-        if let Phase::Joining(joining) = &self.phase
-            && joining.target == peer
-        {
-            self.fail_joining(JoinFailure::Blocked);
-        }
-        self.push(SessionOutput::Disconnect { peer, why: DisconnectWhy::Blocked });
-        self.note_disconnected(peer);
     }
 
     fn dispatch(&mut self, from: PeerId, message: ControlMessage) {

@@ -31,8 +31,10 @@
 //! only admitted members got. So nobody walks through a closed door by posing as the other half.
 
 mod admitting;
+mod commanding;
 mod face;
 mod following;
+mod inside;
 mod joining;
 mod links;
 mod machine;
