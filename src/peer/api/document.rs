@@ -5,10 +5,15 @@ use std::path::Path;
 
 use super::{ACTIONS, ErrorCode, Event};
 
-const SOURCES: [&str; 4] = [
+const SOURCES: [&str; 9] = [
     include_str!("request.rs"),
     include_str!("reply.rs"),
-    include_str!("values.rs"),
+    include_str!("values/status.rs"),
+    include_str!("values/card.rs"),
+    include_str!("values/jam.rs"),
+    include_str!("values/lobby.rs"),
+    include_str!("values/link.rs"),
+    include_str!("values/machine.rs"),
     include_str!("event.rs"),
 ];
 

@@ -1,0 +1,70 @@
+//! This machine: its cards and interfaces, and what is wrong with it.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Link, Status};
+
+/// Reply to `audio.ls`.
+#[derive(Debug, Default, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Cards {
+    /// What can be named after `--in` and `--out`.
+    pub cards: Vec<ListedCard>,
+}
+
+/// One sound card.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ListedCard {
+    /// ALSA, JACK, ...
+    pub host: String,
+    /// Stable name, for `--in` and `--out`.
+    pub name: String,
+    /// For people.
+    pub description: String,
+    /// Channels it gives; 0 if it cannot be heard from.
+    pub input_channels: u32,
+    /// Channels it takes; 0 if it cannot be played to.
+    pub output_channels: u32,
+    /// Rates it runs at.
+    pub rates_hz: Vec<u32>,
+    /// The host's own choice for input.
+    pub default_input: bool,
+    /// The host's own choice for output.
+    pub default_output: bool,
+}
+
+/// Reply to `doctor`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Doctor {
+    /// As `status`.
+    pub status: Status,
+    /// As `link`, of everyone.
+    pub links: Vec<Link>,
+    /// Interfaces used.
+    pub interfaces: Vec<Interface>,
+    /// UDP port of the sound; 0 if there is none.
+    pub media_port: u16,
+    /// Things counted since the start, by name: `capture_overruns`, `packets_forged`, ...
+    pub counters: std::collections::BTreeMap<String, u64>,
+    /// What is wrong and what to do, worst first; empty if nothing is.
+    pub findings: Vec<Finding>,
+}
+
+/// One network interface.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Interface {
+    /// `eth0`.
+    pub name: String,
+    /// Its addresses.
+    pub addresses: Vec<String>,
+}
+
+/// Something `doctor` found.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Finding {
+    /// What is wrong.
+    pub what: String,
+    /// Why.
+    pub why: String,
+    /// What to do.
+    pub remedy: String,
+}

@@ -1,0 +1,15 @@
+//! What stands in replies and events: people, cards, levels, links.
+
+mod card;
+mod jam;
+mod link;
+mod lobby;
+mod machine;
+mod status;
+
+pub use card::{Card, CardClock, Levels, ThreadPriority};
+pub use jam::{Delay, Format, Jam, Joined, Mic, Participant, Path, Strip};
+pub use link::{Link, Links};
+pub use lobby::{ListedJam, ListedPerson, Listing, Ticket};
+pub use machine::{Cards, Doctor, Finding, Interface, ListedCard};
+pub use status::{Me, MicState, Person, Place, Status};
