@@ -1,6 +1,5 @@
 //! Who is known, where they may be, and when to try them.
 
-use std::collections::HashSet;
 use std::io;
 use std::time::{Duration, Instant};
 
@@ -11,12 +10,11 @@ use libp2p::{Multiaddr, allow_block_list, connection_limits, memory_connection_l
 
 use crate::domain::name::safe_line;
 use crate::domain::peer_id::PeerId;
-use crate::net::swarm::addrs;
 use crate::net::swarm::error::{DialFailure, DisconnectReason, words_of};
 use crate::net::swarm::{NetCounters, NetEvent, identity};
-use crate::protocol::lobby::LobbyCard;
 
 use super::Node;
+use super::known::{Known, Peer, Source};
 
 /// Peers known at once, connected or not; more are left out and counted.
 pub(super) const PEERS_MAX: usize = 256;
@@ -37,80 +35,6 @@ const COURTESY: Duration = Duration::from_millis(150);
 const GONE_AFTER: Duration = Duration::from_millis(1500);
 /// A peer that broke the rules is not dialled for this long.
 const SHUN: Duration = Duration::from_secs(10);
-
-/// How an address became known; it is forgotten the same way.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Source {
-    /// A user or a ticket gave it, or it worked before.
-    Given,
-    /// They say so themselves.
-    Identify,
-    /// Seen on the network.
-    Mdns,
-    /// Seen on this machine.
-    Directory,
-}
-
-/// One address of a peer.
-#[derive(Debug)]
-pub(super) struct Known {
-    pub(super) addr: Multiaddr,
-    source: Source,
-}
-
-/// What is known of one peer.
-#[derive(Debug)]
-pub(super) struct Peer {
-    pub(super) id: libp2p::PeerId,
-    pub(super) addrs: Vec<Known>,
-    /// Connections, oldest first.
-    pub(super) links: Vec<ConnectionId>,
-    /// The one that carries our messages; its control stream is open.
-    pub(super) active: Option<ConnectionId>,
-    pub(super) card: Option<LobbyCard>,
-    pub(super) fallback_wanted: bool,
-    pub(super) ask_at: Option<Instant>,
-    pub(super) gone_at: Option<Instant>,
-    dial_at: Option<Instant>,
-    dialling: u32,
-    failed: u32,
-    told: Option<DialFailure>,
-}
-
-impl Peer {
-    fn new(id: libp2p::PeerId) -> Self {
-        Self {
-            id,
-            addrs: Vec::new(),
-            links: Vec::new(),
-            active: None,
-            card: None,
-            fallback_wanted: false,
-            ask_at: None,
-            gone_at: None,
-            dial_at: None,
-            dialling: 0,
-            failed: 0,
-            told: None,
-        }
-    }
-
-    pub(super) fn is_connected(&self) -> bool {
-        !self.links.is_empty()
-    }
-
-    pub(super) fn deadline(&self) -> Option<Instant> {
-        [self.ask_at, self.gone_at, self.dial_at].into_iter().flatten().min()
-    }
-}
-
-/// A user's order to connect, until it is answered.
-#[derive(Debug)]
-pub(super) struct DialWish {
-    peer: Option<PeerId>,
-    texts: Vec<String>,
-    attempts: HashSet<ConnectionId>,
-}
 
 impl Node {
     /// The entry of this peer, made if there is room for it.
@@ -233,98 +157,6 @@ impl Node {
         }
     }
 
-    pub(super) fn dial_wish(&mut self, peer: Option<PeerId>, texts: Vec<String>) {
-        match self.start_wish(peer, &texts) {
-            Ok(Some(connected)) => self.out.push_back(NetEvent::Dialed { peer: connected }),
-            Ok(None) => {}
-            Err(why) => self.out.push_back(NetEvent::DialFailed { peer, addrs: texts, why }),
-        }
-    }
-
-    fn start_wish(&mut self, peer: Option<PeerId>, texts: &[String]) -> Result<Option<PeerId>, DialFailure> {
-        let mut found = Vec::new();
-        let mut named = peer.and_then(|peer| identity::to_libp2p(&peer));
-        for text in texts {
-            let (addrs, inside) = addrs::parse(text)?;
-            named = named.or(inside);
-            found.extend(addrs);
-        }
-        let peer = peer.or_else(|| named.as_ref().and_then(Self::ours));
-        if peer == Some(self.me) {
-            return Err(DialFailure::Myself);
-        }
-        if peer.is_some_and(|peer| self.blocked.contains(&peer)) {
-            return Err(DialFailure::Blocked);
-        }
-        if !found.is_empty() && !found.iter().any(|addr| self.scope.allows(addr)) {
-            return Err(DialFailure::OutsideIfaces);
-        }
-        found.retain(|addr| self.scope.allows(addr));
-        let mut wish = DialWish { peer, texts: texts.to_vec(), attempts: HashSet::new() };
-        let failed = match peer {
-            Some(peer) => {
-                found.iter().for_each(|addr| self.found(peer, addr.clone(), Source::Given));
-                let known = self.peer_mut(peer).ok_or(DialFailure::TooMany)?;
-                if known.active.is_some() {
-                    return Ok(Some(peer));
-                }
-                wish.attempts.extend(&known.links);
-                let id = known.id;
-                let addrs: Vec<_> = known.addrs.iter().map(|known| known.addr.clone()).collect();
-                let opts = DialOpts::peer_id(id).condition(PeerCondition::Always).addresses(addrs).build();
-                if wish.attempts.is_empty() { self.attempt(opts, &mut wish, Some(peer)) } else { None }
-            }
-            None => {
-                let attempts =
-                    found.into_iter().map(|addr| DialOpts::unknown_peer_id().address(addr).build());
-                attempts.fold(None, |failed, opts| self.attempt(opts, &mut wish, None).or(failed))
-            }
-        };
-        if wish.attempts.is_empty() {
-            return Err(failed.unwrap_or(DialFailure::NoAddress));
-        }
-        self.wishes.push(wish);
-        Ok(None)
-    }
-
-    fn attempt(&mut self, opts: DialOpts, wish: &mut DialWish, peer: Option<PeerId>) -> Option<DialFailure> {
-        let connection = opts.connection_id();
-        match self.swarm.dial(opts) {
-            Ok(()) => {
-                wish.attempts.insert(connection);
-                if let Some(known) = peer.and_then(|peer| self.peers.get_mut(&peer)) {
-                    known.dialling += 1;
-                }
-                None
-            }
-            Err(error) => Some(failure_of(&error)),
-        }
-    }
-
-    /// This connection answers the orders to make it, and those to reach this peer.
-    pub(super) fn wish_granted(&mut self, peer: PeerId, connection: ConnectionId) {
-        let before = self.wishes.len();
-        self.wishes.retain(|wish| wish.peer != Some(peer) && !wish.attempts.contains(&connection));
-        if self.wishes.len() < before {
-            self.out.push_back(NetEvent::Dialed { peer });
-        }
-    }
-
-    /// This connection will not answer any order.
-    pub(super) fn wish_failed(&mut self, connection: ConnectionId, why: &DialFailure) {
-        let mut failed = Vec::new();
-        self.wishes.retain_mut(|wish| {
-            let over = wish.attempts.remove(&connection) && wish.attempts.is_empty();
-            if over {
-                failed.push((wish.peer, std::mem::take(&mut wish.texts)));
-            }
-            !over
-        });
-        for (peer, addrs) in failed {
-            self.out.push_back(NetEvent::DialFailed { peer, addrs, why: why.clone() });
-        }
-    }
-
     pub(super) fn dial_failed(
         &mut self,
         connection: ConnectionId,
@@ -439,7 +271,7 @@ impl Node {
 }
 
 /// libp2p's failure by what a person can do about it.
-fn failure_of(error: &DialError) -> DialFailure {
+pub(super) fn failure_of(error: &DialError) -> DialFailure {
     match error {
         DialError::LocalPeerId { .. } => DialFailure::Myself,
         DialError::NoAddresses => DialFailure::NoAddress,

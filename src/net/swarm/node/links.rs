@@ -24,7 +24,8 @@ use crate::net::swarm::{NetCounters, NetEvent};
 use crate::protocol::control::ControlMessage;
 
 use super::Node;
-use super::dialing::{PEERS_MAX, Source};
+use super::dialing::PEERS_MAX;
+use super::known::Source;
 
 /// Frames without sense before their sender is disconnected: one may be a bug, this many are not.
 const BAD_FRAMES_MAX: u32 = 3;

@@ -15,7 +15,7 @@ use crate::net::swarm::addrs::{self, Scope};
 use crate::net::swarm::error::{NetError, words_of};
 
 use super::Node;
-use super::dialing::Source;
+use super::known::Source;
 
 /// What is being listened on.
 #[derive(Debug)]

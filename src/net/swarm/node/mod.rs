@@ -4,9 +4,11 @@
 //! direction of a stream) hold nothing but their stream and a queue.
 
 mod dialing;
+mod known;
 mod links;
 mod listening;
 mod lobby;
+mod wishing;
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
@@ -27,9 +29,10 @@ use super::behaviour::{Behaviour, BehaviourEvent};
 use super::error::{DisconnectReason, NetError};
 use super::frames::{Incoming, Outgoing};
 use super::{NetCommand, NetCounters, NetEvent, identity};
-use dialing::{DialWish, Peer};
+use known::Peer;
 use links::Link;
 use listening::Listening;
+use wishing::DialWish;
 
 /// Events that may wait inside the task beside the queue of the reader. Beyond it streams are not
 /// read; the task's own events (bounded by peers) still enter.
