@@ -140,7 +140,9 @@ pub(super) fn translate(event: NetEvent) -> FromNet {
         NetEvent::Disconnected { peer, .. } => NetMessage::Disconnected { peer },
         NetEvent::Received { peer, message } => NetMessage::Received { peer, message: Box::new(message) },
         NetEvent::Dialed { peer } => NetMessage::Reached { peer },
-        NetEvent::DialFailed { peer, why, .. } => NetMessage::DialFailed { peer, why: unreached(&why) },
+        NetEvent::DialFailed { peer, addrs, why } => {
+            NetMessage::DialFailed { peer, asked: !addrs.is_empty(), why: unreached(&why) }
+        }
         NetEvent::OtherVersion { peer, ours, theirs } => warning(
             &format!("{} speaks another version of jamtty", peer.fingerprint()),
             format!("they speak {theirs}, this jamtty speaks {ours}"),

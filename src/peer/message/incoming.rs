@@ -62,6 +62,8 @@ pub enum NetMessage {
     DialFailed {
         /// Who, if we knew.
         peer: Option<PeerId>,
+        /// A person wanted it; else it is one of the jam who is missing.
+        asked: bool,
         /// Why.
         why: Unreached,
     },

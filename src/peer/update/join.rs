@@ -192,10 +192,10 @@ impl Step<'_> {
         }
     }
 
-    pub(super) fn dial_failed(&mut self, peer: Option<PeerId>, unreached: Unreached) {
+    pub(super) fn dial_failed(&mut self, peer: Option<PeerId>, asked: bool, unreached: Unreached) {
         let Some(joining) = self.model.joining.as_mut() else { return };
         let is_final = match &joining.aim {
-            Aim::Address(_) => peer.is_none() && joining.step == JoinStep::Dialling,
+            Aim::Address(_) => asked && joining.step == JoinStep::Dialling,
             // They may yet be reached otherwise, but not in another version.
             Aim::Peer { peer: wanted, .. } => peer == Some(*wanted) && unreached.code == ErrorCode::Version,
             Aim::First | Aim::Named(_) | Aim::Recent(_) => false,

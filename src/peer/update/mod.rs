@@ -186,7 +186,7 @@ impl Step<'_> {
                 self.model.session.handle_message(self.now, peer, *message);
                 self.drain();
             }
-            NetMessage::DialFailed { peer, why } => self.dial_failed(peer, why),
+            NetMessage::DialFailed { peer, asked, why } => self.dial_failed(peer, asked, why),
             NetMessage::Warning { what, why, remedy } => self.tell(Event::Warning { what, why, remedy }),
         }
     }
