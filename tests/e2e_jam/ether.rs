@@ -40,7 +40,8 @@ impl Cable {
 
     /// Someone at one end who shares nothing with the other, and names no interface.
     pub(crate) fn person(&self, end: usize, name: &str, room: &Room) -> Person {
-        Person { iface: None, namespace: Some(self.names[end].clone()), ..room.person(name) }
+        let before = ["ip", "netns", "exec", &self.names[end]].map(str::to_owned).to_vec();
+        Person { iface: None, before, ..room.person(name) }
     }
 }
 

@@ -16,10 +16,12 @@ mod blocked;
 mod cable;
 mod closed;
 mod ether;
+mod full_disk;
 mod hostile;
 mod loopback;
 mod priority;
 mod support;
+mod version;
 
 #[cfg(feature = "jack")]
 mod jack;

@@ -39,7 +39,7 @@ impl Room {
             name: name.to_owned(),
             place: self.0.path().to_owned(),
             iface: Some("lo"),
-            namespace: None,
+            before: Vec::new(),
             env: Vec::new(),
         }
     }
@@ -57,7 +57,8 @@ pub(crate) struct Person {
     pub(crate) name: String,
     pub(crate) place: PathBuf,
     pub(crate) iface: Option<&'static str>,
-    pub(crate) namespace: Option<String>,
+    /// The words of the command that runs it somewhere else: in a namespace, on another disk.
+    pub(crate) before: Vec<String>,
     pub(crate) env: Vec<(&'static str, String)>,
 }
 
@@ -93,14 +94,10 @@ impl Said {
 impl Person {
     /// jamtty with these arguments, this person's folders and no other environment.
     pub(crate) fn command(&self, args: &[&str]) -> Command {
-        let mut command = match &self.namespace {
-            None => Command::new(env!("CARGO_BIN_EXE_jamtty")),
-            Some(namespace) => {
-                let mut command = Command::new("ip");
-                command.args(["netns", "exec", namespace, env!("CARGO_BIN_EXE_jamtty")]);
-                command
-            }
-        };
+        let jamtty = env!("CARGO_BIN_EXE_jamtty").to_owned();
+        let mut words = self.before.iter().chain([&jamtty]);
+        let mut command = Command::new(words.next().unwrap());
+        command.args(words);
         command.args(args).args(["--profile", &self.name]);
         if let Some(iface) = self.iface {
             command.args(["--iface", iface]);
@@ -240,6 +237,12 @@ impl Peer {
     pub(crate) fn saw(&mut self, name: &str) -> bool {
         self.saw.extend(self.events.try_iter());
         self.saw.iter().any(|(_, event)| event["event"] == *name)
+    }
+
+    /// How many events of this name came.
+    pub(crate) fn count(&mut self, name: &str) -> usize {
+        self.saw.extend(self.events.try_iter());
+        self.saw.iter().filter(|(_, event)| event["event"] == *name).count()
     }
 
     /// One request by the socket: its data, or its error.
