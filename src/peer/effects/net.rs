@@ -131,8 +131,8 @@ pub(super) fn translate(event: NetEvent) -> FromNet {
         NetEvent::ListeningEnded { addr } => NetMessage::NotListening { addr },
         NetEvent::NetworkDown => warning(
             "there is no network",
-            "no interface leads to another machine".to_owned(),
-            "Plug in a cable or join a Wi-Fi network; it is taken by itself",
+            "no interface has an address that leads to another machine; fe80:: alone does not".to_owned(),
+            "Plug in a cable, join a Wi-Fi network, or give the interface an address; it is taken by itself",
         ),
         NetEvent::PeerSeen { peer, card, addrs } => NetMessage::Seen { peer, card: Box::new(card), addrs },
         NetEvent::PeerGone { peer } => NetMessage::Gone { peer },
