@@ -183,7 +183,10 @@ fn unwritable(path: &Path, error: &hound::Error) -> WavError {
 /// The library's words where they help, ours where they do not.
 fn say(error: &hound::Error, else_say: &str) -> String {
     match error {
-        hound::Error::IoError(e) if e.kind() == io::ErrorKind::UnexpectedEof => {
+        // `Other` is the library's own: a chunk that ends before it should.
+        hound::Error::IoError(e)
+            if matches!(e.kind(), io::ErrorKind::UnexpectedEof | io::ErrorKind::Other) =>
+        {
             "it ends too early".to_owned()
         }
         hound::Error::IoError(e) => e.to_string(),
@@ -280,6 +283,8 @@ mod tests {
             assert!(matches!(Clip::read(&text), Err(WavError::Unreadable { .. })), "{bytes:?}");
         }
         assert!(matches!(Clip::read(folder.path()), Err(WavError::Unreadable { .. })));
+        std::fs::write(&text, b"RIFF").unwrap();
+        assert!(Clip::read(&text).unwrap_err().to_string().ends_with("text.wav: it ends too early"));
         let nowhere = folder.path().join("no/such/folder.wav");
         assert!(matches!(WavFile::create(&nowhere, 2), Err(WavError::Unwritable { .. })));
     }
