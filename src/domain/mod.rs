@@ -3,6 +3,7 @@
 //! World: all of them.
 
 pub mod level;
+pub mod mic;
 pub mod name;
 pub mod peer_id;
 pub mod profile;

@@ -4,6 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use super::mic::MicState;
 use super::peer_id::PeerId;
 use super::profile::Profile;
 
@@ -29,32 +30,6 @@ pub enum Seat {
     Player,
     /// Hears only: sends no sound.
     Listener,
-}
-
-/// What a participant's microphone does, told to others so that silence has a reason.
-#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum MicState {
-    /// Sends what it hears.
-    Live,
-    /// Switched off by its owner: how everyone comes in.
-    #[default]
-    Muted,
-    /// There is none: a listener.
-    Listen,
-    /// Silenced both ways by the panic key.
-    Panic,
-}
-
-impl fmt::Display for MicState {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Live => "LIVE",
-            Self::Muted => "MUTED",
-            Self::Listen => "LISTEN",
-            Self::Panic => "PANIC",
-        })
-    }
 }
 
 /// Whether a participant answers.

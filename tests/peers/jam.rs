@@ -23,10 +23,13 @@ fn two_peers_find_each_other_join_and_hear_each_other() {
         });
     }
     let links: Links = wait_until(&mut bo_client, "link", &["Ana"], |links: &Links| {
-        links.links.iter().any(|link| link.one_way_ms.is_some() && link.played > 100)
+        links.links.iter().any(|link| link.one_way_ms.is_some() && link.figures.played > 100)
     });
     let link = &links.links[0];
-    assert!(link.rtt_ms.is_some_and(|rtt| rtt < 50.0) && link.drift_ppm.is_some(), "{link:#?}");
+    assert!(
+        link.figures.rtt_ms.is_some_and(|rtt| rtt < 50.0) && link.figures.drift_ppm.is_some(),
+        "{link:#?}"
+    );
 
     // What one sets is told to the other, and remembered.
     bo_client.watch::<&str>(&[]).unwrap();

@@ -7,7 +7,8 @@ mod world;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use jamtty::domain::roster::{MicState, Presence};
+use jamtty::domain::mic::MicState;
+use jamtty::domain::roster::Presence;
 use jamtty::protocol::control::ControlMessage;
 use jamtty::protocol::session::{JoinFailure, SEAT_KEPT, SessionCommand, SessionEvent};
 use rand_chacha::rand_core::RngCore;

@@ -5,10 +5,11 @@ use std::path::Path;
 
 use super::{ACTIONS, ErrorCode, Event};
 
-const SOURCES: [&str; 9] = [
+const SOURCES: [&str; 10] = [
     include_str!("request.rs"),
     include_str!("reply.rs"),
     include_str!("values/status.rs"),
+    include_str!("../../domain/mic.rs"),
     include_str!("values/card.rs"),
     include_str!("values/jam.rs"),
     include_str!("values/lobby.rs"),
@@ -181,6 +182,7 @@ fn json_type(rust: &str) -> String {
         "Value" => "object".to_owned(),
         "ErrorCode" => "number".to_owned(),
         "Event" => "its fields, beside these".to_owned(),
+        "LinkFigures" => format!("its fields, beside these: {}", link(rust)),
         "std::collections::BTreeMap<String, u64>" => "object of numbers".to_owned(),
         number if ["u8", "u16", "u32", "u64", "f32", "f64"].contains(&number) => "number".to_owned(),
         other => link(other),

@@ -17,9 +17,9 @@ pub use event::{Event, EventLine};
 pub use reply::{ErrorCode, ErrorReply, ReplyLine};
 pub use request::{ACTIONS, ActionSpec, RequestLine};
 pub use values::{
-    Card, CardClock, Cards, Delay, Doctor, Finding, Format, Interface, Jam, Joined, Levels, Link, Links,
-    ListedCard, ListedJam, ListedPerson, Listing, Me, Mic, MicState, Participant, Path, Person, Place,
-    Status, Strip, ThreadPriority, Ticket,
+    Card, CardClock, Cards, Delay, Doctor, Finding, Format, Interface, Jam, Joined, Levels, Link,
+    LinkFigures, Links, ListedCard, ListedJam, ListedPerson, Listing, Me, Mic, MicState, Participant, Path,
+    Person, Place, Status, Strip, ThreadPriority, Ticket,
 };
 
 /// The version of every line. A line of another version is answered with [`ErrorCode::Version`].

@@ -140,7 +140,7 @@ impl MediaPart {
             if let Some(report) = self.plane.link_report(*peer) {
                 rate.update(report.receive.bytes, now_us);
                 take_report(&mut reading, &report);
-                reading.kbit_s = rate.kbit_s;
+                reading.figures.kbit_s = rate.kbit_s;
             }
             if let Some(playout) = sound.read_remote(*peer, &mut reading) {
                 self.plane.set_playout(*peer, playout);
@@ -209,15 +209,15 @@ impl Rate {
 fn take_report(reading: &mut LinkReading, report: &LinkReport) {
     let ms = |us: f64| us / 1_000.0;
     let heard = report.receive.datagrams > 0;
-    reading.rtt_ms = report.rtt_us.map(|us| ms(f64::from(us)));
-    reading.clock_offset_ms = report.clock_offset_us.map(|us| ms(us as f64));
-    reading.jitter_ms = heard.then(|| ms(f64::from(report.receive.jitter_us)));
-    reading.lost_pct = heard.then(|| f64::from(report.receive.loss) * 100.0);
-    reading.lost = report.receive.packets_lost;
-    reading.redundancy = redundancy_words(report.send.redundancy);
+    reading.figures.rtt_ms = report.rtt_us.map(|us| ms(f64::from(us)));
+    reading.figures.clock_offset_ms = report.clock_offset_us.map(|us| ms(us as f64));
+    reading.figures.jitter_ms = heard.then(|| ms(f64::from(report.receive.jitter_us)));
+    reading.figures.lost_pct = heard.then(|| f64::from(report.receive.loss) * 100.0);
+    reading.figures.lost = report.receive.packets_lost;
+    reading.figures.redundancy = redundancy_words(report.send.redundancy);
     if let Some(far) = &report.far {
-        reading.their_lost_pct = Some(f64::from(far.loss) * 100.0);
-        reading.their_playout_delay_ms = Some(ms(f64::from(far.playout.playout_delay_us)));
+        reading.figures.their_lost_pct = Some(f64::from(far.loss) * 100.0);
+        reading.figures.their_playout_delay_ms = Some(ms(f64::from(far.playout.playout_delay_us)));
     }
 }
 

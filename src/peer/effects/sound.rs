@@ -178,15 +178,15 @@ impl SoundPart {
     /// How someone is heard; and that in the form their end is told.
     pub(super) fn read_remote(&self, peer: PeerId, reading: &mut LinkReading) -> Option<PlayoutReport> {
         let (playout, level, _) = self.engine.remote(peer)?;
-        reading.late = playout.late;
-        reading.concealed = playout.concealed;
-        reading.played = playout.played;
+        reading.figures.late = playout.late;
+        reading.figures.concealed = playout.concealed;
+        reading.figures.played = playout.played;
         reading.peak_db = Some(level.peak_db);
         reading.rms_db = Some(level.rms_db);
         if playout.played > 0 {
-            reading.playout_delay_ms = Some(playout.playout_delay_ms);
-            reading.target_delay_ms = Some(playout.target_delay_ms);
-            reading.drift_ppm = Some(playout.drift_ppm);
+            reading.figures.playout_delay_ms = Some(playout.playout_delay_ms);
+            reading.figures.target_delay_ms = Some(playout.target_delay_ms);
+            reading.figures.drift_ppm = Some(playout.drift_ppm);
         }
         Some(playout_report(
             playout.playout_delay_ms,

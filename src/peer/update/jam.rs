@@ -2,7 +2,7 @@
 
 use super::Step;
 use crate::domain::peer_id::PeerId;
-use crate::domain::roster::{MicState as SessionMic, Participant};
+use crate::domain::roster::Participant;
 use crate::peer::api::{Event, MicState};
 use crate::peer::message::{DiskEffect, Effect, SoundEffect};
 use crate::protocol::session::{CommandRefused, LeftWhy, SessionCommand, SessionEvent};
@@ -110,7 +110,7 @@ impl Step<'_> {
             self.tell(Event::ParticipantUpdated { who: who.clone(), plays });
         }
         if before.as_ref().is_none_or(|before| before.mic != participant.mic) {
-            self.tell(Event::Mic { who, mic: mic_of(participant.mic) });
+            self.tell(Event::Mic { who, mic: participant.mic });
         }
     }
 
@@ -131,13 +131,8 @@ impl Step<'_> {
 
     /// Tells others what they hear of us.
     pub(super) fn show_mic(&mut self) {
-        let state = match self.model.mic.state() {
-            MicState::Live => SessionMic::Live,
-            MicState::Muted => SessionMic::Muted,
-            MicState::Listen => SessionMic::Listen,
-            MicState::Panic => SessionMic::Panic,
-        };
-        let muted = !matches!(self.model.mic.state(), MicState::Live);
+        let state = self.model.mic.state();
+        let muted = state != MicState::Live;
         self.effects.push(Effect::Sound(SoundEffect::MicMuted(muted)));
         let _ = self.command(SessionCommand::SetMic(state));
     }
@@ -156,14 +151,5 @@ impl Step<'_> {
 
     fn jam_name(&self) -> String {
         self.model.jam.as_ref().map(|jam| jam.name.to_string()).unwrap_or_default()
-    }
-}
-
-pub(super) const fn mic_of(mic: SessionMic) -> MicState {
-    match mic {
-        SessionMic::Live => MicState::Live,
-        SessionMic::Muted => MicState::Muted,
-        SessionMic::Listen => MicState::Listen,
-        SessionMic::Panic => MicState::Panic,
     }
 }

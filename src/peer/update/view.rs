@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use super::jam::mic_of;
 use crate::domain::level::Gain;
 use crate::domain::peer_id::PeerId;
 use crate::domain::roster::{Participant as Member, Presence};
@@ -11,10 +10,9 @@ use crate::domain::stream::{Codec, StreamFormat};
 use crate::domain::strip::DelayMode;
 use crate::domain::time::{Timestamp, samples_to_ms};
 use crate::peer::api::{
-    Doctor, ErrorCode, ErrorReply, Finding, Format, Interface, Jam, Link, ListedJam, ListedPerson, Listing,
-    Me, Participant, Path, Person, Place, Status, Strip, ThreadPriority, Ticket,
+    Doctor, ErrorCode, ErrorReply, Finding, Format, Interface, Jam, Link, LinkFigures, ListedJam,
+    ListedPerson, Listing, Me, Participant, Path, Person, Place, Status, Strip, ThreadPriority, Ticket,
 };
-use crate::peer::message::LinkReading;
 use crate::peer::model::Model;
 use crate::protocol::session::CommandRefused;
 use crate::protocol::ticket::{PeerAddr, TICKET_ADDRS_MAX, Ticket as TicketText};
@@ -104,7 +102,7 @@ fn participant(model: &Model, one: &Member) -> Participant {
         plays: one.profile.instruments().iter().map(ToString::to_string).collect(),
         you,
         steward: model.jam.as_ref().is_some_and(|jam| jam.steward == one.peer),
-        mic: if you { model.mic.state() } else { mic_of(one.mic) },
+        mic: if you { model.mic.state() } else { one.mic },
         away: one.presence == Presence::Away,
         strip: (!you).then(|| strip(model, one.peer)),
         peak_db: reading.and_then(|reading| reading.peak_db),
@@ -247,15 +245,15 @@ pub(super) fn links(model: &Model, only: Option<PeerId>) -> Vec<Link> {
 }
 
 fn link(model: &Model, peer: PeerId) -> Link {
-    let none = LinkReading::default();
-    let reading = model.readings.links.get(&peer).unwrap_or(&none);
+    let none = LinkFigures::default();
+    let figures = model.readings.links.get(&peer).map_or(&none, |reading| &reading.figures);
     let state = model.links.get(&peer);
     let format = state.and_then(|link| link.their_format);
     // Their card's period is in their frames: a PCM frame is one, an Opus frame is longer than one.
     let capture_ms =
         format.map(|format| samples_to_ms((format.frame_samples() + format.lookahead_samples()) as f64));
-    let net_ms = reading.rtt_ms.map(|rtt| rtt / 2.0);
-    let buffer_ms = reading.playout_delay_ms;
+    let net_ms = figures.rtt_ms.map(|rtt| rtt / 2.0);
+    let buffer_ms = figures.playout_delay_ms;
     let play_ms = model
         .card
         .as_ref()
@@ -271,21 +269,7 @@ fn link(model: &Model, peer: PeerId) -> Link {
         net_ms,
         buffer_ms,
         play_ms,
-        rtt_ms: reading.rtt_ms,
-        jitter_ms: reading.jitter_ms,
-        lost_pct: reading.lost_pct,
-        lost: reading.lost,
-        late: reading.late,
-        concealed: reading.concealed,
-        played: reading.played,
-        kbit_s: reading.kbit_s,
-        playout_delay_ms: reading.playout_delay_ms,
-        target_delay_ms: reading.target_delay_ms,
-        their_playout_delay_ms: reading.their_playout_delay_ms,
-        their_lost_pct: reading.their_lost_pct,
-        drift_ppm: reading.drift_ppm,
-        clock_offset_ms: reading.clock_offset_ms,
-        redundancy: reading.redundancy.clone(),
+        figures: figures.clone(),
         format: format.map(|format| format.to_string()).unwrap_or_default(),
     }
 }
@@ -348,14 +332,14 @@ fn findings(model: &Model, links: &[Link], interfaces: &[Interface]) -> Vec<Find
                 "Allow UDP between the two machines in their firewalls",
             );
         }
-        if let Some(lost) = link.lost_pct.filter(|lost| *lost > LOSS_WORTH_TELLING_PCT) {
+        if let Some(lost) = link.figures.lost_pct.filter(|lost| *lost > LOSS_WORTH_TELLING_PCT) {
             find(
                 format!("{lost:.1} % of what {name} sends is lost"),
                 "the network drops packets".to_owned(),
                 "Use a cable instead of Wi-Fi, or Opus with a lower bitrate",
             );
         }
-        if let Some(jitter) = link.jitter_ms.filter(|jitter| *jitter > JITTER_WORTH_TELLING_MS) {
+        if let Some(jitter) = link.figures.jitter_ms.filter(|jitter| *jitter > JITTER_WORTH_TELLING_MS) {
             find(
                 format!("what {name} sends arrives {jitter:.1} ms unevenly"),
                 "Wi-Fi, or a busy network or machine".to_owned(),

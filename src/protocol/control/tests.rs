@@ -4,10 +4,11 @@ use ciborium::{Value, cbor};
 use proptest::prelude::*;
 
 use super::*;
+use crate::domain::mic::MicState;
 use crate::domain::name::Name;
 use crate::domain::peer_id::PeerId;
 use crate::domain::profile::{INSTRUMENTS_MAX, Profile};
-use crate::domain::roster::{Addrs, MicState, Participant, Presence, Roster, Seat, Seniority};
+use crate::domain::roster::{Addrs, Participant, Presence, Roster, Seat, Seniority};
 use crate::domain::session::{Door, REMOVED_MAX, SIZE_MAX, SessionId, SessionState};
 use crate::domain::stream::{Codec, StreamFormat};
 use crate::protocol::cases;

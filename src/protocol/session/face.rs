@@ -2,10 +2,11 @@
 
 use std::fmt;
 
+use crate::domain::mic::MicState;
 use crate::domain::name::Name;
 use crate::domain::peer_id::PeerId;
 use crate::domain::profile::Profile;
-use crate::domain::roster::{Addrs, MicState, Participant, Seat};
+use crate::domain::roster::{Addrs, Participant, Seat};
 use crate::domain::session::{SessionId, SessionState};
 use crate::domain::time::Timestamp;
 use crate::protocol::code_word::CodeWord;

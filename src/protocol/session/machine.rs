@@ -11,10 +11,11 @@ use super::face::{
 use super::following::Following;
 use super::inside::{Inside, OwnLine, Phase, Secret};
 use super::links::Bucket;
+use crate::domain::mic::MicState;
 use crate::domain::name::safe_line;
 use crate::domain::peer_id::PeerId;
 use crate::domain::profile::Profile;
-use crate::domain::roster::{Addrs, MicState, Participant, Presence, Seat};
+use crate::domain::roster::{Addrs, Participant, Presence, Seat};
 use crate::domain::session::SessionState;
 use crate::domain::time::Timestamp;
 use crate::protocol::code_word::{CodeWord, GuessLimit};

@@ -36,6 +36,16 @@ pub struct Link {
     /// Your card's period.
     #[serde(serialize_with = "thousandths")]
     pub play_ms: Option<f64>,
+    /// What is measured of it.
+    #[serde(flatten)]
+    pub figures: LinkFigures,
+    /// Form of their stream, for people.
+    pub format: String,
+}
+
+/// What engine and media path measure of one link. `null`: not known yet.
+#[derive(Debug, Default, Clone, PartialEq, Serialize, Deserialize)]
+pub struct LinkFigures {
     /// There and back.
     #[serde(serialize_with = "thousandths")]
     pub rtt_ms: Option<f64>,
@@ -76,6 +86,4 @@ pub struct Link {
     pub clock_offset_ms: Option<f64>,
     /// How your sound is protected on the way to them, for people: `1 copy`, `2 copies 1.2 ms apart`.
     pub redundancy: String,
-    /// Form of their stream, for people.
-    pub format: String,
 }

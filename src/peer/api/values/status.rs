@@ -5,7 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::super::rounded::hundredths;
-use super::{Card, Jam, Levels, ThreadPriority};
+use super::{Card, Jam, Levels, MicState, ThreadPriority};
 
 /// A person on the wire: the key is who they are, the name is what they call themselves.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -19,32 +19,6 @@ pub struct Person {
 impl fmt::Display for Person {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.name)
-    }
-}
-
-/// What others hear of someone.
-#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum MicState {
-    /// Heard.
-    Live,
-    /// Muted themselves.
-    #[default]
-    Muted,
-    /// Sits in a listen-only seat: sends nothing.
-    Listen,
-    /// Silent both ways until `panic.off`.
-    Panic,
-}
-
-impl fmt::Display for MicState {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Live => "LIVE",
-            Self::Muted => "MUTED",
-            Self::Listen => "LISTEN",
-            Self::Panic => "PANIC",
-        })
     }
 }
 
