@@ -8,6 +8,12 @@ SHELL := /bin/bash
 
 BUILD_PACKAGES := build-essential cmake pkg-config libasound2-dev
 TEST_PACKAGES := jackd2 iproute2
+# More sound systems: `make jam FEATURES=pipewire`, or "pipewire pulseaudio", which itself needs no package.
+FEATURES :=
+ifneq ($(filter pipewire,$(FEATURES)),)
+BUILD_PACKAGES += libpipewire-0.3-dev libclang-dev
+endif
+BUILD := cargo build --release --locked $(if $(FEATURES),--features "$(FEATURES)")
 NEXTEST := $(shell command -v cargo-nextest 2>/dev/null)
 
 # Installs the packages of $(1) that are missing, as root or through sudo. jackd2 asks whether it
@@ -36,12 +42,12 @@ help: ## this list
 
 .PHONY: jam
 jam: deps ## build and start a jam, with its events printed
-	cargo build --release --locked
+	$(BUILD)
 	./target/release/jamtty peer --new
 
 .PHONY: demo
 demo: deps ## the house band: three peers on this machine, no sound card needed
-	cargo build --release --locked
+	$(BUILD)
 	./target/release/jamtty demo
 
 .PHONY: test
