@@ -48,8 +48,18 @@ impl Reach {
     /// Waits until the sound card is open.
     ///
     /// # Errors
-    /// 74 with the peer's reason if it does not open.
+    /// 74 with the peer's reason if it does not open; what a peer of our own ended with.
     pub(super) fn open_card(&mut self) -> Outcome<Card> {
+        match (self.wait_for_card(), self) {
+            // It may have refused its card, and ended, between two questions.
+            (Err(Stop::Failed(error)), Self::ShortLived(own)) if error.code == ErrorCode::NotFound => {
+                Err(own.wait_for_end()?.unwrap_or(Stop::Failed(error)))
+            }
+            (waited, _) => waited,
+        }
+    }
+
+    fn wait_for_card(&mut self) -> Outcome<Card> {
         let client = self.client();
         let mut trouble = String::new();
         let opened = poll(CARD_OPENS_WITHIN, || {
@@ -110,16 +120,9 @@ impl ShortLived {
             .spawn(move || run::run(options))
             .map_err(|error| bug("start a thread", &error.to_string()))?;
         let mut thread = Some(thread);
-        let connected = poll(SOCKET_OPENS_WITHIN, || {
-            if let Some(ended) = thread.take_if(|thread| thread.is_finished()) {
-                return Err(match ended.join() {
-                    Ok(Err(error)) => error.0.into(),
-                    Ok(Ok(ExitReason::Quit)) => bug("start a peer", "it ended at once"),
-                    Ok(Ok(signal)) => Stop::Code(signal.exit_code()),
-                    Err(_) => Stop::Code(ErrorCode::Bug.exit_code()),
-                });
-            }
-            Ok(Client::connect(&paths).ok())
+        let connected = poll(SOCKET_OPENS_WITHIN, || match why_ended(&mut thread) {
+            Some(why) => Err(why),
+            None => Ok(Client::connect(&paths).ok()),
         })?;
         let client = connected.ok_or_else(|| bug("start a peer", "its socket did not open"))?;
         Ok(Self { client, thread, folder })
@@ -128,7 +131,26 @@ impl ShortLived {
     pub(super) const fn client(&mut self) -> &mut Client {
         &mut self.client
     }
+
+    /// What it ends with, if it does so soon: a peer that hangs up on us is on its way.
+    fn wait_for_end(&mut self) -> Outcome<Option<Stop>> {
+        poll(ENDS_WITHIN, || Ok(why_ended(&mut self.thread)))
+    }
 }
+
+/// `None` while it runs.
+fn why_ended(thread: &mut Option<JoinHandle<Result<ExitReason, PeerError>>>) -> Option<Stop> {
+    let ended = thread.take_if(|thread| thread.is_finished())?;
+    Some(match ended.join() {
+        Ok(Err(error)) => error.0.into(),
+        Ok(Ok(ExitReason::Quit)) => bug("start a peer", "it ended at once"),
+        Ok(Ok(signal)) => Stop::Code(signal.exit_code()),
+        Err(_) => Stop::Code(ErrorCode::Bug.exit_code()),
+    })
+}
+
+/// Longer than a goodbye and the last write to a slow disk take.
+const ENDS_WITHIN: Duration = Duration::from_secs(5);
 
 impl Drop for ShortLived {
     fn drop(&mut self) {

@@ -40,6 +40,8 @@ fn what_people_get_wrong_is_said_and_a_running_jam_never_notices() {
     refused(&elsewhere, &["--null"], 2, &["wlan7"]);
     refused(&room.person("Ana"), &["--null"], 75, &["Ana"]);
     refused(&eve, &["--audio", "alsa", "--in", "hw:Piano"], 2, &["hw:Piano"]);
+    // The same from a peer that lives for one command, however fast it ends.
+    eve.run(&["audio", "level", "--audio", "alsa", "--in", "hw:Piano"]).failed(2, &["hw:Piano"]);
     refused(&eve, &["--null", "--out-file", "/no/such/heard.wav"], 73, &["/no/such/heard.wav"]);
     refused(&eve, &["--null", "--out-file", "/dev/full"], 73, &["No space left on device", "make room"]);
     let code = room.0.path().join("nowhere");
