@@ -52,10 +52,10 @@ const MARGIN: f32 = 6.0;
 const HYSTERESIS: f32 = 12.0;
 
 /// The most the rate of reading is bent, as a share: upwards in delay (a late link must be helped at
-/// once; 5 ms take 1 s, 9 cents), downwards (1 ms takes a second, 2 cents), and either way while
-/// nobody plays.
+/// once; 5 ms take 1 s, 9 cents), downwards (1 ms takes half a second, 3 cents: a machine that freezes
+/// a dozen times a minute is near its target most of the time), and either way while nobody plays.
 const RISE: f64 = 0.005;
-const FALL: f64 = 0.001;
+const FALL: f64 = 0.002;
 const QUIET: f64 = 0.02;
 
 /// Playout delay of one participant. All values in samples per channel, relative to the first frame.
