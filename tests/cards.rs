@@ -238,9 +238,36 @@ fn a_choice_that_cannot_come_true_is_refused_with_a_remedy() {
     let error = start(CardChoice::Virtual(VirtualCard { input: missing, ..VirtualCard::silent(64) }));
     assert!(error.to_string().contains("/no/such/file.wav"), "{error}");
     let host = Some("jakc".to_owned());
-    let error = start(CardChoice::Real { host, input: None, output: None, channels: None, period: None });
+    let error = start(CardChoice::Real {
+        host,
+        input: None,
+        output: None,
+        channels: None,
+        period: None,
+        remembered: false,
+    });
     assert!(error.to_string().contains("jakc") && error.to_string().contains("alsa"), "{error}");
     assert!(!error.remedy().is_empty());
+}
+
+#[test]
+fn a_card_of_the_settings_that_nobody_has_now_is_waited_for() {
+    let named = |remembered| {
+        let input = Some("Scarlett of the barn".to_owned());
+        CardChoice::Real {
+            host: None,
+            output: input.clone(),
+            input,
+            channels: None,
+            period: None,
+            remembered,
+        }
+    };
+    let bench = Bench::start(named(true));
+    let [what, why, _] = bench.lost();
+    assert!(what.contains("Scarlett of the barn") || what == "the sound card", "{what}: {why}");
+    bench.blocks(10);
+    assert!(bench.cards.set(named(false)).is_err(), "typed now, it is mistyped");
 }
 
 #[test]
@@ -363,7 +390,14 @@ mod jack {
     "#;
 
     fn jack(channels: Option<InputChannels>) -> CardChoice {
-        CardChoice::Real { host: Some("jack".to_owned()), input: None, output: None, channels, period: None }
+        CardChoice::Real {
+            host: Some("jack".to_owned()),
+            input: None,
+            output: None,
+            channels,
+            period: None,
+            remembered: false,
+        }
     }
 
     /// Open now, or lost first and then open: the server needs a moment to start.
@@ -467,7 +501,14 @@ mod jack {
             }
             let card = Some("jamtty_test".to_owned());
             let (channels, period) = (Some(InputChannels::Stereo), Some(64));
-            let choice = CardChoice::Real { host, input: card.clone(), output: card, channels, period };
+            let choice = CardChoice::Real {
+                host,
+                input: card.clone(),
+                output: card,
+                channels,
+                period,
+                remembered: false,
+            };
             let bench = Bench::start(choice);
             let opened = bench.opened();
             assert_eq!(opened.output.map(|end| end.id), Some("alsa:jamtty_test".to_owned()));

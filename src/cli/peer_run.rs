@@ -174,7 +174,9 @@ pub(super) fn card(sound: &SoundArgs, config: &Config) -> Outcome<CardOptions> {
             Channels::Stereo => Some("2".to_owned()),
         };
         let (host, input, output) = (audio.host.clone(), audio.input.clone(), audio.output.clone());
-        return Ok(CardOptions::Real { host, input, output, channels, period: audio.period });
+        // A name typed now may be mistyped; one from the settings is of a card that is away.
+        let remembered = sound.input.is_none() && sound.output.is_none() && sound.host.is_none();
+        return Ok(CardOptions::Real { host, input, output, channels, period: audio.period, remembered });
     }
     let input = match (&sound.in_file, &sound.raw, sound.in_tone) {
         (Some(file), Some(raw), _) if file == Path::new("-") => {

@@ -86,6 +86,8 @@ pub enum CardOptions {
         channels: Option<String>,
         /// Samples per channel a callback; `None`: 64 if the card does it, else the nearest.
         period: Option<u32>,
+        /// The names are kept in the settings: a card that has none of them now is waited for.
+        remembered: bool,
     },
     /// A card made of a clock.
     Virtual {

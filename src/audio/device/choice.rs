@@ -21,6 +21,8 @@ pub enum CardChoice {
         channels: Option<InputChannels>,
         /// Samples per channel in a block. JACK's server decides it: there it is not used.
         period: Option<u32>,
+        /// The names were right once: a card that nobody has now is away, not mistyped.
+        remembered: bool,
     },
     /// No hardware: a clock of our own, with sound from and to files.
     Virtual(VirtualCard),
@@ -30,7 +32,7 @@ impl CardChoice {
     /// Whatever card this machine has.
     #[must_use]
     pub const fn any() -> Self {
-        Self::Real { host: None, input: None, output: None, channels: None, period: None }
+        Self::Real { host: None, input: None, output: None, channels: None, period: None, remembered: false }
     }
 }
 

@@ -131,7 +131,7 @@ fn keep(
 /// What people asked for, as the cards take it.
 fn choice(options: &CardOptions) -> Result<CardChoice, ErrorReply> {
     match options {
-        CardOptions::Real { host, input, output, channels, period } => {
+        CardOptions::Real { host, input, output, channels, period, remembered } => {
             let channels = channels.as_deref().map(input_channels).transpose()?;
             Ok(CardChoice::Real {
                 host: host.clone(),
@@ -139,6 +139,7 @@ fn choice(options: &CardOptions) -> Result<CardChoice, ErrorReply> {
                 output: output.clone(),
                 channels,
                 period: *period,
+                remembered: *remembered,
             })
         }
         CardOptions::Virtual { input, output, period, error_ppm, .. } => {

@@ -273,5 +273,6 @@ pub(super) fn card(mut args: Args<'_>) -> Result<CardOptions, ErrorReply> {
         output: text("out"),
         channels: text("channels"),
         period,
+        remembered: false,
     })
 }

@@ -143,7 +143,8 @@ impl Prepared {
                 })?;
                 Ok(Self { choice, ends: Some(ends) })
             }
-            CardChoice::Real { .. } => {
+            CardChoice::Real { remembered: true, .. } => Ok(Self { choice, ends: None }),
+            CardChoice::Real { remembered: false, .. } => {
                 for direction in [Direction::Input, Direction::Output] {
                     if let Some(wish) = wish(&choice, direction)
                         && (wish.name.is_some() || wish.host.is_some())
@@ -161,7 +162,7 @@ impl Prepared {
 
 /// What is asked of one end; `None` of a virtual card.
 fn wish(choice: &CardChoice, direction: Direction) -> Option<EndWish> {
-    let CardChoice::Real { host, input, output, channels, period } = choice else { return None };
+    let CardChoice::Real { host, input, output, channels, period, .. } = choice else { return None };
     let name = match direction {
         Direction::Input => input,
         Direction::Output => output,
