@@ -149,6 +149,16 @@ impl Client {
         }
     }
 
+    /// Parts for a client that asks on one thread and listens on another.
+    ///
+    /// # Errors
+    /// If the system gives no second handle of the connection.
+    pub fn split(self) -> io::Result<(Asker, Listener)> {
+        let stream = self.stream.try_clone()?;
+        stream.set_write_timeout(Some(TAKEN_WITHIN))?;
+        Ok((Asker { stream }, Listener { client: self }))
+    }
+
     fn keep(&mut self, event: EventLine) {
         if self.events.len() == EVENTS_KEPT {
             self.events.pop_front();
@@ -186,8 +196,60 @@ impl Client {
     }
 }
 
-enum Line {
+/// How long a peer may leave a request unread before it counts as hung. It reads at once, or never.
+const TAKEN_WITHIN: Duration = Duration::from_millis(500);
+
+/// The half of a connection that asks.
+#[derive(Debug)]
+pub struct Asker {
+    stream: UnixStream,
+}
+
+impl Asker {
+    /// Sends a request; its reply comes to the [`Listener`] with the same `id`.
+    ///
+    /// # Errors
+    /// [`ErrorCode::NotFound`] if the peer is gone or does not read.
+    pub fn ask(&mut self, id: u64, action: &str, args: Vec<String>) -> Result<(), ErrorReply> {
+        let request = RequestLine { v: API_VERSION, id, action: action.to_owned(), args };
+        let mut line = serde_json::to_vec(&request).map_err(|error| not_ours(&error.to_string()))?;
+        line.push(b'\n');
+        self.stream.write_all(&line).map_err(|error| lost(&error))
+    }
+
+    /// Ends the connection for both halves.
+    pub fn close(&self) {
+        // One that is closed already is as good.
+        let _ = self.stream.shutdown(std::net::Shutdown::Both);
+    }
+}
+
+/// The half of a connection that hears replies and events.
+#[derive(Debug)]
+pub struct Listener {
+    client: Client,
+}
+
+impl Listener {
+    /// The next line; waits for it for ever.
+    ///
+    /// # Errors
+    /// [`ErrorCode::NotFound`] if the peer ends, [`ErrorCode::Version`] if it is another program.
+    pub fn next_line(&mut self) -> Result<Line, ErrorReply> {
+        loop {
+            if let Some(line) = self.client.line(None)? {
+                return read_line(&line);
+            }
+        }
+    }
+}
+
+/// What a peer sends.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Line {
+    /// The answer to a request.
     Reply(ReplyLine),
+    /// Something that happened.
     Event(EventLine),
 }
 
