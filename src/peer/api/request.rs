@@ -103,6 +103,7 @@ pub const ACTIONS: &[ActionSpec] = &[
         "change the sound card",
         "",
     ),
+    action("audio.period", "N", "keep the sound card and change its block, in samples", ""),
     action("audio.test", "on|off", "a test tone in your own output", ""),
     action("audio.level", "", "how loud your input and your output are", "Levels"),
     action("audio.loopback", "on|off", "hear yourself through codec and buffer, without a network", ""),

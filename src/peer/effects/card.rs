@@ -51,7 +51,7 @@ impl CardPart {
     /// Gives an order; the answer comes as a message, at once if the card takes none.
     pub(super) fn apply(&self, effect: CardEffect) -> Option<CardMessage> {
         let ask: Ask = match &effect {
-            CardEffect::Set(ask, _) | CardEffect::List(ask) => *ask,
+            CardEffect::Set(ask, _) | CardEffect::Period(ask, _) | CardEffect::List(ask) => *ask,
         };
         let sent = self.orders.as_ref().is_some_and(|orders| orders.try_send(effect).is_ok());
         (!sent).then(|| CardMessage::Refused {
@@ -112,20 +112,36 @@ fn keep(
         Ok(supervisor) => opened.get_or_init(|| supervisor),
         Err(error) => return say(CardMessage::Refused { ask: None, error }),
     };
+    let mut current = options.clone();
     while let Ok(order) = inbox.recv() {
-        match order {
-            CardEffect::Set(ask, options) => {
-                let channels = send_channels(&options);
-                let set = choice(&options)
-                    .and_then(|choice| supervisor.set(choice).map_err(|error| refusal(&error)));
-                say(match set {
-                    Ok(()) => CardMessage::Taken { ask, channels },
-                    Err(error) => CardMessage::Refused { ask: Some(ask), error },
-                });
+        let (ask, wanted) = match order {
+            CardEffect::Set(ask, options) => (ask, *options),
+            CardEffect::Period(ask, period) => (ask, with_period(&current, period)),
+            CardEffect::List(ask) => {
+                say(CardMessage::Listed { ask, cards: listed() });
+                continue;
             }
-            CardEffect::List(ask) => say(CardMessage::Listed { ask, cards: listed() }),
-        }
+        };
+        let set = choice(&wanted).and_then(|choice| supervisor.set(choice).map_err(|error| refusal(&error)));
+        say(match set {
+            Ok(()) => {
+                let channels = send_channels(&wanted);
+                current = wanted;
+                CardMessage::Taken { ask, channels }
+            }
+            Err(error) => CardMessage::Refused { ask: Some(ask), error },
+        });
     }
+}
+
+/// The same card with another block.
+fn with_period(options: &CardOptions, samples: u32) -> CardOptions {
+    let mut options = options.clone();
+    match &mut options {
+        CardOptions::Real { period, .. } => *period = Some(samples),
+        CardOptions::Virtual { period, .. } => *period = samples,
+    }
+    options
 }
 
 /// What people asked for, as the cards take it.

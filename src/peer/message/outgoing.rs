@@ -107,6 +107,8 @@ pub enum SoundEffect {
 pub enum CardEffect {
     /// Take this card from now on; answered by [`CardMessage::Taken`](super::CardMessage::Taken) or [`CardMessage::Refused`](super::CardMessage::Refused).
     Set(Ask, Box<CardOptions>),
+    /// Keep the card and take blocks of this many samples; answered as `Set`.
+    Period(Ask, u32),
     /// Look which cards there are; answered by [`CardMessage::Listed`](super::CardMessage::Listed).
     List(Ask),
 }

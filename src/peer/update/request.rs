@@ -96,6 +96,13 @@ impl Step<'_> {
                 self.effects.push(Effect::Sound(SoundEffect::Loopback(on)));
                 self.rest_if_unheard();
             }
+            "audio.period" => {
+                let samples = args.need("N")?.parse::<u32>().ok().filter(|n| (16..=4096).contains(n));
+                let samples = samples.ok_or_else(|| usage(action, "a period is 16 to 4096 samples"))?;
+                args.end()?;
+                self.effects.push(Effect::Card(CardEffect::Period(ask, samples)));
+                return Ok(());
+            }
             "audio.set" => {
                 let card = card(args)?;
                 self.effects.push(Effect::Card(CardEffect::Set(ask, Box::new(card))));
