@@ -133,7 +133,7 @@ fn options(context: &Context, args: &PeerArgs, loaded: &Loaded) -> Outcome<PeerO
 
 /// A peer as the config has it, in the lobby, printing nothing.
 pub(super) fn plain_options(context: &Context, loaded: &Loaded, card: CardOptions) -> PeerOptions {
-    let Config { name, plays, audio, net, log: _ } = &loaded.config;
+    let Config { name, plays, audio, net, .. } = &loaded.config;
     PeerOptions {
         paths: context.paths.clone(),
         name: name.clone(),

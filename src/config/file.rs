@@ -9,7 +9,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::keys::{self, KEYS, Key, Value};
-use super::{Config, ConfigError, hint};
+use super::{Config, ConfigError, KeyChange, hint};
 use crate::domain::name::safe_line;
 
 /// Something in the file that counts for nothing.
@@ -119,6 +119,11 @@ impl Reader<'_> {
                 format!("{section}.{}", name.get_ref())
             };
             let line = position(self.text, name.span().start).0;
+            if let (true, "keys", DeValue::Table(keys)) = (section.is_empty(), path.as_str(), value.get_ref())
+            {
+                self.key_changes(keys);
+                continue;
+            }
             match (KEYS.iter().find(|key| key.path == path), value.get_ref()) {
                 (Some(key), _) => self.key(key, line, value)?,
                 (None, DeValue::Table(inner)) if section.is_empty() && is_section(&path) => {
@@ -146,6 +151,32 @@ impl Reader<'_> {
         })?;
         self.parsed.lines.push((key.path, line));
         Ok(())
+    }
+
+    /// `[keys]`: which action a line names is the screen's to know, and so is what is wrong with it.
+    fn key_changes(&mut self, table: &DeTable<'_>) {
+        for (name, value) in table {
+            let line = position(self.text, name.span().start).0;
+            let action = safe_line(name.get_ref(), MESSAGE_COLUMNS_MAX);
+            match (value.get_ref(), value_of(value.get_ref())) {
+                (DeValue::Table(pairs), _) if action == "translate" => {
+                    let pairs = pairs.iter().filter_map(|(from, to)| {
+                        Some((from.get_ref().to_string(), to.get_ref().as_str()?.to_owned()))
+                    });
+                    self.parsed.config.translate.extend(pairs);
+                }
+                (_, Some(Value::Text(key))) => {
+                    self.parsed.config.keys.push(KeyChange { action, keys: vec![key], line });
+                }
+                (_, Some(Value::List(keys))) => {
+                    self.parsed.config.keys.push(KeyChange { action, keys, line });
+                }
+                (value, _) => {
+                    self.unknown(format!("keys.{action}"), line, matches!(value, DeValue::Table(_)))
+                }
+            }
+        }
+        self.parsed.config.keys.sort_by_key(|change| change.line);
     }
 
     fn unknown(&mut self, key: String, line: usize, is_table: bool) {
@@ -222,6 +253,19 @@ mod tests {
             ]
         );
         assert_eq!(parsed.config.name.as_deref(), Some("Ana"));
+    }
+
+    #[test]
+    fn keys_of_the_screen_keep_their_lines() {
+        let parsed = parsed(
+            "[keys]\nmic = [\"Space\", \"PageDown\"]\nchat = \"y\"\n[keys.translate]\n\"ч\" = \"x\"\n",
+        )
+        .unwrap();
+        assert_eq!(parsed.warnings, []);
+        let lines: Vec<(&str, usize)> =
+            parsed.config.keys.iter().map(|change| (change.action.as_str(), change.line)).collect();
+        assert_eq!(lines, [("mic", 2), ("chat", 3)]);
+        assert_eq!(parsed.config.translate["ч"], "x");
     }
 
     #[test]

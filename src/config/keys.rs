@@ -154,6 +154,11 @@ fn text_or_auto(text: Option<&String>) -> Value {
     Value::Text(text.cloned().unwrap_or_else(|| "auto".to_owned()))
 }
 
+/// A text that is one of these.
+fn one_of(value: &Value, allowed: &[&str]) -> Option<String> {
+    value.text().filter(|text| allowed.contains(text)).map(str::to_owned)
+}
+
 fn items(value: &Value) -> Option<Vec<String>> {
     let Value::List(items) = value else { return None };
     let fit = items.len() <= ITEMS_MAX && items.iter().all(|item| !item.is_empty() && short(item).is_some());
@@ -230,7 +235,7 @@ fn log_level(value: &Value) -> Option<LogLevel> {
 }
 
 /// All keys, in the order of the default file.
-pub static KEYS: [Key; 18] = [
+pub static KEYS: [Key; 21] = [
     Key {
         path: "name",
         allowed: "a text of at most 200 bytes on one line, \"\" for your login name",
@@ -361,6 +366,31 @@ pub static KEYS: [Key; 18] = [
         allowed: "a whole number of people from 2 to 16",
         set: |config, value| value.whole_in(2, 16).map(|most| config.net.max_peers = most),
         get: |config| Value::Whole(config.net.max_peers.into()),
+    },
+    Key {
+        path: "ui.theme",
+        allowed: "\"auto\", \"dark\", \"light\", \"mono\" or \"plain\"",
+        set: |config, value| {
+            one_of(value, &["auto", "dark", "light", "mono", "plain"]).map(|theme| config.ui.theme = theme)
+        },
+        get: |config| Value::Text(config.ui.theme.clone()),
+    },
+    Key {
+        path: "ui.charset",
+        allowed: "\"auto\", \"unicode\", \"compat\" or \"ascii\"",
+        set: |config, value| {
+            one_of(value, &["auto", "unicode", "compat", "ascii"]).map(|charset| config.ui.charset = charset)
+        },
+        get: |config| Value::Text(config.ui.charset.clone()),
+    },
+    Key {
+        path: "ui.color_depth",
+        allowed: "\"auto\", \"none\", \"16\", \"256\" or \"truecolor\"",
+        set: |config, value| {
+            one_of(value, &["auto", "none", "16", "256", "truecolor"])
+                .map(|depth| config.ui.color_depth = depth)
+        },
+        get: |config| Value::Text(config.ui.color_depth.clone()),
     },
     Key {
         path: "log.level",

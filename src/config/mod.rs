@@ -31,6 +31,12 @@ pub struct Config {
     pub net: NetConfig,
     /// The log file.
     pub log: LogConfig,
+    /// The screen.
+    pub ui: UiConfig,
+    /// Keys of the screen that are other than built in.
+    pub keys: Vec<KeyChange>,
+    /// Keys of another layout, and the key each stands for.
+    pub translate: BTreeMap<String, String>,
 }
 
 /// `[audio]`.
@@ -92,6 +98,34 @@ pub struct NetConfig {
 pub struct LogConfig {
     /// What is written to the log file at least.
     pub level: LogLevel,
+}
+
+/// `[ui]`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UiConfig {
+    /// `auto`, `dark`, `light`, `mono` or `plain`.
+    pub theme: String,
+    /// `auto`, `unicode`, `compat` or `ascii`.
+    pub charset: String,
+    /// `auto`, `none`, `16`, `256` or `truecolor`.
+    pub color_depth: String,
+}
+
+impl Default for UiConfig {
+    fn default() -> Self {
+        Self { theme: "auto".to_owned(), charset: "auto".to_owned(), color_depth: "auto".to_owned() }
+    }
+}
+
+/// A line of `[keys]`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeyChange {
+    /// What the screen calls the action.
+    pub action: String,
+    /// Its keys, as they are written.
+    pub keys: Vec<String>,
+    /// First line is 1.
+    pub line: usize,
 }
 
 /// How much is logged.
