@@ -5,6 +5,7 @@
 //! what went in and came out (`demo_analysis`), not from what the peers believe.
 
 mod player;
+mod stay;
 
 use std::fs;
 use std::io::{self, Write};
@@ -37,6 +38,9 @@ pub struct DemoArgs {
     /// Listen: a fourth peer takes a listen-only seat and plays the band to this machine's sound card
     #[arg(long)]
     pub out: bool,
+    /// Play until stdin is closed, where this user's peers find the band; nothing is judged
+    #[arg(long, hide = true, conflicts_with_all = ["keep", "out"])]
+    pub stay: bool,
 }
 
 /// Who plays what.
@@ -101,15 +105,23 @@ impl Failure {
 /// Runs the band: exit 0 if every direction was heard well, 3 if not.
 #[must_use]
 pub fn run(args: &DemoArgs, json: bool) -> ExitCode {
+    if args.stay {
+        return match stay::run() {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(failure) => told(&failure),
+        };
+    }
     let ended = play(args, json).and_then(|heard| tell(&heard, json));
     match ended {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::from(3),
-        Err(failure) => {
-            note(&format!("jamtty: {}: {}. {}", failure.what, failure.why, failure.remedy));
-            ExitCode::from(failure.code)
-        }
+        Err(failure) => told(&failure),
     }
+}
+
+fn told(failure: &Failure) -> ExitCode {
+    note(&format!("jamtty: {}: {}. {}", failure.what, failure.why, failure.remedy));
+    ExitCode::from(failure.code)
 }
 
 fn play(args: &DemoArgs, json: bool) -> Result<Vec<Heard>, Failure> {
