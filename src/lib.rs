@@ -6,7 +6,7 @@
 //!
 //! Reading order: [`domain`] (the words), [`protocol`] (what peers agree on, as pure machines),
 //! [`audio`] (sound), [`net`] (peers), [`store`] (disk), [`peer`] (the running whole and its
-//! local socket), [`cli`] (thin clients of that socket). `ARCHITECTURE.md` has the map.
+//! local socket), [`cli`] and [`tui`] (thin clients of that socket). `ARCHITECTURE.md` has the map.
 
 pub mod audio;
 pub mod cli;
@@ -19,6 +19,7 @@ pub mod peer;
 pub mod priority;
 pub mod protocol;
 pub mod store;
+pub mod tui;
 
 /// In builds with debug assertions an allocation inside a device callback aborts (`audio::rt`).
 #[cfg(debug_assertions)]

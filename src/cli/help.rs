@@ -13,12 +13,12 @@ use super::show::columns;
 use crate::peer::api::{ACTIONS, ErrorCode};
 
 /// What to type, and what it does, by command. Each is parsed in a test.
-pub const EXAMPLES: [(&str, &[(&str, &str)]); 28] = [
+pub const EXAMPLES: [(&str, &[(&str, &str)]); 29] = [
     (
         "",
         &[
-            ("jamtty peer --new \"Kitchen blues\"", "start, and open a jam"),
-            ("jamtty peer --join \"Kitchen blues\"", "start on another machine, and join it"),
+            ("jamtty", "open the screen: everything is there"),
+            ("jamtty peer --new \"Kitchen blues\"", "without a screen: start, and open a jam"),
             ("jamtty do mic.off", "mute yourself for everyone"),
             ("jamtty demo", "hear three peers on this machine play, no sound card needed"),
         ],
@@ -34,6 +34,13 @@ pub const EXAMPLES: [(&str, &[(&str, &str)]); 28] = [
                 "sound from a pipe",
             ),
             ("jamtty peer --new --null --json", "no sound card; events as JSON Lines"),
+        ],
+    ),
+    (
+        "attach",
+        &[
+            ("jamtty attach", "the screen of the running peer; D closes it, the music goes on"),
+            ("jamtty attach --profile stage", "of the peer of another profile"),
         ],
     ),
     (
@@ -153,13 +160,15 @@ const MORE_EXAMPLES: [(&str, &[(&str, &str)]); 4] = [
 ];
 
 /// Variables of the environment, and what they do.
-const VARIABLES: [(&str, &str); 6] = [
+const VARIABLES: [(&str, &str); 8] = [
     ("JAMTTY_PROFILE", "as --profile"),
     ("JAMTTY_CONFIG", "as --config"),
     ("JAMTTY_NAME", "as --name, the config key name"),
     ("JAMTTY_IFACE", "as --iface, with commas; the config key net.ifaces"),
     ("JAMTTY_LOG", "off, error, warn, info, debug or trace; the config key log.level"),
-    ("NO_COLOR", "heeded: what is printed here has no colour at all"),
+    ("NO_COLOR", "heeded: the screen has attributes only; what is printed has no colour at all"),
+    ("COLORTERM", "truecolor gives the screen all colours; TERM says the rest"),
+    ("LC_ALL, LC_CTYPE, LANG", "the screen is drawn in ASCII where they do not say UTF-8"),
 ];
 
 /// Topics of `jamtty help`.
@@ -225,7 +234,9 @@ fn variable_lines() -> Vec<String> {
 /// Help on stderr, for someone who typed nothing.
 pub(super) fn nothing_typed() -> Stop {
     complain(&command().render_help().to_string());
-    complain("The screen is not built yet: `jamtty peer --new` starts a jam, its events are printed.");
+    complain(
+        "The screen needs a terminal; without one, `jamtty peer --new` starts a jam and prints what happens.",
+    );
     Stop::Code(ErrorCode::Usage.exit_code())
 }
 

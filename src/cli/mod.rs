@@ -1,6 +1,6 @@
 //! The command line: thin clients of the running peer's local socket, one file per command family.
 //!
-//! Only `peer_run`, `short_lived` and `demo` start a peer, through `peer::run`. Data goes to stdout, messages
+//! Only `peer_run`, `short_lived` and `demo` start a peer, through `peer::run`; `screen` starts one as a process. Data goes to stdout, messages
 //! to stderr; the exit codes are in [`EXIT_CODES`]. World: worker; may block, and waits with a bound unless told to follow.
 
 use std::process::ExitCode;
@@ -24,6 +24,7 @@ mod me;
 mod output;
 mod panic_report;
 mod peer_run;
+mod screen;
 mod settings;
 mod short_lived;
 mod show;
@@ -47,7 +48,12 @@ pub fn run() -> ExitCode {
         Err(error) => return not_parsed(&error),
     };
     let context = Context::new(cli.common);
-    let Some(command) = cli.command else { return help::nothing_typed().into_exit() };
+    let Some(command) = cli.command else {
+        let state = context.paths.state.clone();
+        return guarded(&state, || {
+            screen::open(&context).map_or_else(Stop::into_exit, |()| ExitCode::SUCCESS)
+        });
+    };
     guarded(&context.paths.state.clone(), || {
         if let Command::Demo(args) = &command {
             return demo::run(args, context.out.form == output::Form::Json);
@@ -74,6 +80,7 @@ fn not_parsed(error: &clap::Error) -> ExitCode {
 fn obey(context: &Context, command: &Command) -> Outcome {
     match command {
         Command::Peer(args) => peer_run::run(context, args),
+        Command::Attach => screen::attach(context),
         Command::New(args) => jam::new(context, args),
         Command::Join(args) => jam::join(context, args),
         Command::Leave => jam::ask(context, "leave", &[]),

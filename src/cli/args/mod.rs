@@ -19,7 +19,7 @@ pub struct Cli {
     /// Flags that every command takes.
     #[command(flatten)]
     pub common: Common,
-    /// What to do; nothing prints help.
+    /// What to do; nothing opens the screen.
     #[command(subcommand)]
     pub command: Option<Command>,
 }
@@ -59,6 +59,8 @@ pub struct Common {
 pub enum Command {
     /// Run a peer in the foreground, without a screen
     Peer(Box<PeerArgs>),
+    /// Open the screen of the running peer
+    Attach,
     /// Open a jam with the running peer
     New(NewArgs),
     /// Join a jam with the running peer

@@ -1,0 +1,162 @@
+//! The first steps and the audio set-up: four steps, each right with Enter.
+
+use crate::tui::canvas::{Canvas, fit, span, tail};
+use crate::tui::look::Role;
+use crate::tui::meters::Source;
+use crate::tui::model::{Model, Setup, Step};
+use crate::tui::update::setup::{PERIODS, choices};
+use crate::tui::widgets::meter;
+
+/// Draws the step.
+pub(super) fn draw(model: &Model, canvas: &mut Canvas<'_>) {
+    let Some(setup) = &model.setup else { return };
+    let title = if setup.first { "Welcome to jamtty" } else { "Audio set-up" };
+    let mut inside = canvas.boxed(title, "Enter next   Backspace back   Esc later (listen only)");
+    let width = inside.width().saturating_sub(2);
+    let steps = Step::ALL.iter().filter(|(step, _)| setup.first || *step != Step::Name);
+    let mut x = 1;
+    for (index, (step, name)) in steps.enumerate() {
+        if index > 0 {
+            x += inside.text(x, 0, 3, " > ", Role::Dim);
+        }
+        let now = *step == setup.step;
+        let label = if now { format!("[{name}]") } else { (*name).to_owned() };
+        x += inside.text(x, 0, width, &label, if now { Role::Key } else { Role::Dim });
+    }
+    let height = inside.height().saturating_sub(2);
+    let mut body = inside.part(1, 2, width, height);
+    match setup.step {
+        Step::Device => device(model, &mut body, setup),
+        Step::Level => level(model, &mut body, setup),
+        Step::Sound => sound(model, &mut body),
+        Step::Name => name(&mut body, setup),
+    }
+}
+
+/// The meter is there before anything is chosen.
+fn input_meter(model: &Model, canvas: &mut Canvas<'_>, y: u16) {
+    let cells = canvas.width().saturating_sub(20).min(60);
+    let reading = model.meters.get(&Source::Input);
+    canvas.text(0, y, 8, "input", Role::Text);
+    meter::draw(canvas, 8, y, cells, reading);
+    let (peak, role) = meter::peak_text(reading);
+    canvas.text(9 + cells, y, 10, &format!("{peak} dB"), role);
+    canvas.text(8, y + 1, cells, "quiet", Role::Dim);
+    let good = 8 + meter::watch_cell(cells).saturating_sub(4);
+    canvas.text(good, y + 1, 5, "good", Role::Dim);
+    canvas.text(8 + cells.saturating_sub(5), y + 1, 5, "loud!", Role::Dim);
+}
+
+fn card_line(model: &Model) -> (String, Role) {
+    match model.status.as_ref() {
+        None => ("looking for the sound card...".to_owned(), Role::Dim),
+        Some(status) => match &status.card {
+            Some(card) => (format!("in use: {}", card.description), Role::Fine),
+            None => (format!("no sound card: {}", status.card_trouble), Role::Watch),
+        },
+    }
+}
+
+fn device(model: &Model, canvas: &mut Canvas<'_>, setup: &Setup) {
+    let width = canvas.width();
+    canvas.text(0, 0, width, "Which sound card? Play a note: the meter shows what it hears.", Role::Text);
+    let (text, role) = card_line(model);
+    canvas.text(0, 2, width, &text, role);
+    input_meter(model, canvas, 3);
+    let choices = choices(model);
+    let rows = usize::from(canvas.height().saturating_sub(7));
+    let first = super::lobby::first_row(setup.chosen, rows, choices.len());
+    for (y, (index, choice)) in (6_u16..).zip(choices.iter().enumerate().skip(first).take(rows)) {
+        let chosen = index == setup.chosen;
+        let mark = if chosen { "> " } else { "  " };
+        let role = if chosen { Role::Key } else { Role::Text };
+        let label = fit(&choice.label, usize::from(width.saturating_sub(34).max(20)));
+        canvas.line(0, y, width, &[span(format!("{mark}{label} "), role), span(choice.note, Role::Dim)]);
+    }
+}
+
+fn level(model: &Model, canvas: &mut Canvas<'_>, setup: &Setup) {
+    let width = canvas.width();
+    canvas.text(0, 0, width, "Play as loud as you will ever play.", Role::Text);
+    input_meter(model, canvas, 2);
+    let loudest = setup.loudest as f32 / 10.0;
+    let (text, role) = if loudest <= -60.0 {
+        (
+            "Nothing is heard yet. Is the right input plugged in? Enter goes on all the same.".to_owned(),
+            Role::Watch,
+        )
+    } else if model.meters.get(&Source::Input).is_some_and(|meter| meter.clipped) {
+        (
+            format!("Too loud: it clips. Turn the card's input down. Loudest so far {loudest:.0} dB."),
+            Role::Bad,
+        )
+    } else if loudest > -3.0 {
+        (format!("Nearly too loud. Loudest so far {loudest:.0} dB: turn down a little."), Role::Watch)
+    } else if loudest < -30.0 {
+        (format!("Quiet. Loudest so far {loudest:.0} dB: turn the card's input up."), Role::Watch)
+    } else {
+        (format!("Level is good. Loudest so far {loudest:.0} dB, no clipping."), Role::Fine)
+    };
+    canvas.text(0, 5, width, &text, role);
+}
+
+fn sound(model: &Model, canvas: &mut Canvas<'_>) {
+    let width = canvas.width();
+    let tone = if model.tone {
+        "t  the test tone sounds NOW; t ends it"
+    } else {
+        "t  plays a test tone, quietly, in your output only"
+    };
+    canvas.text(0, 0, width, tone, if model.tone { Role::Watch } else { Role::Text });
+    let output = model.meters.get(&Source::Output);
+    canvas.text(0, 2, 8, "output", Role::Text);
+    let cells = width.saturating_sub(20).min(60);
+    meter::draw(canvas, 8, 2, cells, output);
+    let Some(card) = model.status.as_ref().and_then(|status| status.card.as_ref()) else {
+        let (text, role) = card_line(model);
+        canvas.text(0, 4, width, &text, role);
+        return;
+    };
+    let mut spans = vec![span("block   ", Role::Text)];
+    for period in PERIODS {
+        let now = card.period == period;
+        spans.push(if now {
+            span(format!("[{period}] "), Role::Key)
+        } else {
+            span(format!(" {period}  "), Role::Dim)
+        });
+    }
+    canvas.line(0, 4, width, &spans);
+    let ms = if card.rate_hz > 0 { f64::from(card.period) * 1_000.0 / f64::from(card.rate_hz) } else { 0.0 };
+    let words = format!(
+        "{} samples = {ms:.1} ms, {} xruns so far. Smaller is faster, and needs a better machine.",
+        card.period, card.xruns
+    );
+    canvas.text(8, 5, width.saturating_sub(8), &words, Role::Dim);
+    let both = 2.0 * ms;
+    canvas.text(
+        0,
+        7,
+        width,
+        &format!(
+            "delay   {both:.1} ms in and out by the blocks alone: like {:.0} m from your own amp",
+            (both / 2.94).max(1.0)
+        ),
+        Role::Text,
+    );
+    canvas.text(
+        8,
+        8,
+        width.saturating_sub(8),
+        "what a cable from output to input really takes: `jamtty audio loopback`",
+        Role::Dim,
+    );
+}
+
+fn name(canvas: &mut Canvas<'_>, setup: &Setup) {
+    let width = canvas.width();
+    canvas.text(0, 0, width, "What do others call you?", Role::Text);
+    let shown = tail(&setup.name, usize::from(width.saturating_sub(12)));
+    canvas.line(0, 2, width, &[span("name    ", Role::Dim), span(shown, Role::Key), span("_", Role::Key)]);
+    canvas.text(0, 4, width, "Seen on this network only. Type another, or Enter takes it.", Role::Dim);
+}

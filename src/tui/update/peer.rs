@@ -1,0 +1,363 @@
+//! What comes from the peer: answers, events, and when to ask again.
+
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use super::Step;
+use crate::domain::name::safe_line;
+use crate::domain::time::Timestamp;
+use crate::peer::api::{ErrorCode, ErrorReply, Event, EventLine, Status, Ticket};
+use crate::tui::action::Tab;
+use crate::tui::message::Effect;
+use crate::tui::meters::Source;
+use crate::tui::model::{
+    Asked, Band, CHAT_MAX, ChatLine, Due, LOG_MAX, LogLine, Overlay, PeerLink, Purpose, Toast,
+};
+
+/// The jam that the house band opens.
+pub(in crate::tui) const BAND_JAM: &str = "House band";
+
+/// 20 a second: more is not seen, fewer jumps.
+const METERS_US: u64 = 50_000;
+/// Where meters stand still, a change of state is soon enough after this.
+const CALM_US: u64 = 500_000;
+/// In a lobby without sound.
+const IDLE_US: u64 = 1_000_000;
+/// Events say when the list changes; this is for what they do not say.
+const LISTING_US: u64 = 5_000_000;
+const LINKS_US: u64 = 500_000;
+const DOCTOR_US: u64 = 2_000_000;
+
+impl Step<'_> {
+    pub(super) fn peer_up(&mut self) {
+        if matches!(self.model.peer, PeerLink::Lost(_)) {
+            self.model.toast = None;
+            self.say("connected again");
+        }
+        self.model.peer = PeerLink::Up;
+        self.model.asked.clear();
+        self.ask(Asked::Change, &["watch"]);
+        if self.model.setup.is_some() {
+            self.ask(Asked::Cards, &["audio.ls"]);
+        }
+        let now = Some(self.now);
+        self.model.due = Due { status: now, listing: now, links: now, doctor: now };
+        if let Some(first) = self.model.complaints.first().cloned() {
+            let more = self.model.complaints.len() - 1;
+            let more =
+                if more > 0 { format!(" (and {more} more: `jamtty config check`)") } else { String::new() };
+            self.model.complaints.clear();
+            self.complain(&format!("{first}{more}"));
+        }
+    }
+
+    pub(super) fn peer_lost(&mut self, error: Box<ErrorReply>) {
+        if matches!(self.model.peer, PeerLink::Up) {
+            self.log(&error.to_string());
+        }
+        self.model.peer = PeerLink::Lost(error);
+        self.model.asked.clear();
+        self.model.status = None;
+        self.model.links.clear();
+        self.model.doctor = None;
+        self.model.due = Due { status: None, listing: None, links: None, doctor: None };
+    }
+
+    pub(super) fn log(&mut self, text: &str) {
+        // Time of day comes with events only: the screen itself has no clock that people read.
+        let at = self.model.log.back().map_or_else(String::new, |line| line.at.clone());
+        self.log_at(at, text);
+    }
+
+    fn log_at(&mut self, at: String, text: &str) {
+        if self.model.log.len() == LOG_MAX {
+            self.model.log.pop_front();
+        }
+        self.model.log.push_back(LogLine { at, text: safe_line(text, 300) });
+    }
+
+    pub(super) fn reply(&mut self, id: u64, result: Result<Value, ErrorReply>) {
+        let Some(asked) = self.model.asked.remove(&id) else { return };
+        match asked {
+            Asked::Status => {
+                if let Some(status) = self.read(result) {
+                    self.status(status);
+                }
+                self.model.due.status = Some(self.later(self.status_pace()));
+            }
+            Asked::Listing => {
+                if let Some(listing) = self.read(result) {
+                    let chosen = self.model.chosen_line().map(|line| line.id().to_owned());
+                    self.model.listing = listing;
+                    self.choose_line(chosen);
+                }
+                self.model.due.listing = Some(self.later(LISTING_US));
+                self.meet_band();
+            }
+            Asked::Links => {
+                if let Some(links) = self.read::<crate::peer::api::Links>(result) {
+                    self.model.links = links.links;
+                    self.model.history.read(self.now, &self.model.links, self.model.status.as_ref());
+                }
+                self.model.due.links = Some(self.later(LINKS_US));
+            }
+            Asked::Doctor => {
+                self.model.doctor = self.read(result);
+                self.model.due.doctor = Some(self.later(DOCTOR_US));
+            }
+            Asked::Cards => self.model.cards = self.read(result),
+            Asked::Ticket => {
+                let came: Option<Ticket> = self.read(result);
+                if let Some(Overlay::Invite { ticket, qr }) = &mut self.model.overlay {
+                    match came {
+                        Some(came) => (*ticket, *qr) = (came.ticket, came.qr),
+                        None => self.model.overlay = None,
+                    }
+                }
+            }
+            Asked::Tone(on) => match result {
+                Ok(_) => self.model.tone = on,
+                Err(error) => self.complain(&error.to_string()),
+            },
+            Asked::Join { jam } => match result {
+                Ok(_) => self.model.due.status = Some(self.now),
+                Err(error) if error.code == ErrorCode::Refused && error.to_string().contains("code") => {
+                    self.model.overlay =
+                        Some(Overlay::Prompt { purpose: Purpose::Code { jam }, text: String::new() });
+                    self.complain(&error.to_string());
+                }
+                Err(error) => self.complain(&error.to_string()),
+            },
+            Asked::Change => match result {
+                // What it looks like now is worth asking at once.
+                Ok(_) => self.hurry(),
+                Err(error) => self.complain(&error.to_string()),
+            },
+        }
+    }
+
+    /// What was asked, as its type; says it if it failed.
+    fn read<T: DeserializeOwned>(&mut self, result: Result<Value, ErrorReply>) -> Option<T> {
+        match result.map(serde_json::from_value) {
+            Ok(Ok(value)) => Some(value),
+            Ok(Err(error)) => {
+                self.complain(&format!(
+                    "the peer speaks another language: {error}. End it and start it anew"
+                ));
+                None
+            }
+            Err(error) => {
+                self.complain(&error.to_string());
+                None
+            }
+        }
+    }
+
+    fn hurry(&mut self) {
+        if self.model.due.status.is_some() {
+            self.model.due.status = Some(self.now);
+        }
+    }
+
+    fn status(&mut self, status: Status) {
+        let was_in = self.model.in_jam();
+        let levels = &status.levels;
+        let now = self.now;
+        self.model.meters.read(now, Source::Input, levels.input_peak_db);
+        self.model.meters.read(now, Source::Output, levels.output_peak_db);
+        self.model.meters.read_clips(now, levels.input_clips);
+        let people = status.jam.as_ref().map_or(&[][..], |jam| &jam.people);
+        for one in people.iter().filter(|one| !one.you) {
+            let db = one.peak_db.unwrap_or(crate::domain::level::SILENCE_DB);
+            self.model.meters.read(now, Source::Person(one.key.clone()), db);
+        }
+        self.model.meters.keep(|key| people.iter().any(|one| one.key == key));
+        if let Some(setup) = &mut self.model.setup {
+            setup.loudest = setup.loudest.max((levels.input_peak_db * 10.0) as i32);
+        }
+        let chosen = self.model.chosen_player().map(|one| one.key.clone());
+        self.model.status = Some(status);
+        self.choose_player(chosen);
+        match (was_in, self.model.in_jam()) {
+            (false, true) => {
+                if self.model.setup.is_none() {
+                    self.model.tab = Tab::Jam;
+                }
+                self.model.chosen.insert(Tab::Jam, 1);
+                self.model.due.links = Some(self.now);
+            }
+            (true, false) => {
+                self.model.links.clear();
+                self.model.stage = false;
+                self.model.writing = None;
+                if self.model.band == Band::Here {
+                    // It came for us alone.
+                    self.model.band = Band::Away;
+                    self.effects.push(Effect::StopBand);
+                }
+                if self.model.tab == Tab::Jam {
+                    self.model.tab = Tab::Lobby;
+                }
+            }
+            (true, true) | (false, false) => {}
+        }
+    }
+
+    /// What was chosen stays chosen when others come and go: Enter must not mean somebody else.
+    fn choose_line(&mut self, chosen: Option<String>) {
+        let Some(chosen) = chosen else { return };
+        if let Some(index) = self.model.lobby().iter().position(|line| line.id() == chosen) {
+            self.model.chosen.insert(Tab::Lobby, index);
+        }
+    }
+
+    fn choose_player(&mut self, chosen: Option<String>) {
+        let Some(chosen) = chosen else { return };
+        if let Some(index) = self.model.people().iter().position(|one| one.key == chosen) {
+            self.model.chosen.insert(Tab::Jam, index);
+        }
+    }
+
+    fn later(&self, us: u64) -> Timestamp {
+        Timestamp::from_micros(self.now.micros() + us)
+    }
+
+    /// How soon the state is asked for again: only what is seen to move is asked for often.
+    fn status_pace(&self) -> u64 {
+        let meters_shown = self.model.setup.is_some() || matches!(self.model.tab, Tab::Lobby | Tab::Jam);
+        match (meters_shown || self.model.stage, self.model.meters.move_at_all()) {
+            (true, true) => METERS_US,
+            _ if self.model.in_jam() || self.model.setup.is_some() => CALM_US / 2,
+            _ => IDLE_US,
+        }
+    }
+
+    /// Asks for what is due.
+    pub(super) fn poll(&mut self) {
+        if self.model.peer != PeerLink::Up {
+            return;
+        }
+        let now = self.now;
+        let is_due = |due: Option<Timestamp>| due.is_some_and(|at| at <= now);
+        if is_due(self.model.due.status) {
+            self.model.due.status = None;
+            self.ask(Asked::Status, &["status"]);
+        }
+        if is_due(self.model.due.listing) {
+            self.model.due.listing = None;
+            self.ask(Asked::Listing, &["ls"]);
+        }
+        if is_due(self.model.due.links) {
+            if self.model.in_jam() {
+                self.model.due.links = None;
+                self.ask(Asked::Links, &["link"]);
+            } else {
+                self.model.due.links = Some(self.later(IDLE_US));
+            }
+        }
+        if is_due(self.model.due.doctor) {
+            let looked_at = self.model.tab == Tab::Doctor
+                || matches!(self.model.overlay, Some(Overlay::Why | Overlay::Missing));
+            if looked_at {
+                self.model.due.doctor = None;
+                self.ask(Asked::Doctor, &["doctor"]);
+            } else {
+                self.model.due.doctor = Some(self.later(IDLE_US));
+            }
+        }
+    }
+
+    pub(super) fn event(&mut self, line: &EventLine) {
+        let time = |range: std::ops::Range<usize>| line.at.get(range).unwrap_or_default().to_owned();
+        self.log_at(time(11..19), &line.event.to_string());
+        self.hurry();
+        if self.model.due.listing.is_some() {
+            self.model.due.listing = Some(self.now);
+        }
+        let minute = time(11..16);
+        match &line.event {
+            Event::Chat { who, text } => {
+                let line = ChatLine { at: minute, who: safe_line(&who.name, 32), text: safe_line(text, 400) };
+                self.chat(line);
+            }
+            Event::ParticipantJoined { .. }
+            | Event::ParticipantAway { .. }
+            | Event::ParticipantBack { .. }
+            | Event::ParticipantLeft { .. }
+            | Event::StewardChanged { .. }
+            | Event::LinkFallback { .. }
+            | Event::LinkBack { .. } => {
+                let text = safe_line(&line.event.to_string(), 200);
+                self.chat(ChatLine { at: minute, who: String::new(), text: text.clone() });
+                self.say(&text);
+            }
+            Event::Joined { .. } => {
+                self.model.chat.clear();
+                self.model.overlay = None;
+                if self.model.toast.as_ref().is_some_and(|toast| toast.error) {
+                    self.model.toast = None;
+                }
+                self.say(&line.event.to_string());
+            }
+            Event::Left { .. } => self.say(&line.event.to_string()),
+            Event::HowlCut { .. } => {
+                let key = self
+                    .model
+                    .keymap
+                    .shown(crate::tui::keymap::Context::Tab(Tab::Jam), crate::tui::action::Action::Release);
+                let key = key.unwrap_or_default();
+                let Event::HowlCut { who, hz } = &line.event else { return };
+                let whose = who.as_ref().map_or("your input", |who| &who.name);
+                self.complain(&format!(
+                    "feedback at {hz:.0} Hz: {whose} was cut. {key} in the jam hears it again"
+                ));
+            }
+            Event::Removed { .. }
+            | Event::CardLost { .. }
+            | Event::Warning { .. }
+            | Event::JoinRefused { .. }
+            | Event::Ended { .. } => self.complain(&line.event.to_string()),
+            Event::CardRestored { .. } => {
+                self.model.toast = None;
+                self.say(&line.event.to_string());
+            }
+            Event::Panic { on: true } => {
+                let text = "PANIC: silent both ways; the same key undoes it".to_owned();
+                self.model.toast = Some(Toast { text, until: None, error: false });
+            }
+            Event::Panic { on: false } => {
+                self.model.toast = None;
+                self.say("panic is over: as it was before");
+            }
+            Event::PeerSeen { .. }
+            | Event::PeerGone { .. }
+            | Event::Ready { .. }
+            | Event::Listening { .. }
+            | Event::ParticipantUpdated { .. }
+            | Event::Mic { .. }
+            | Event::CardOpened { .. }
+            | Event::LinkUp { .. }
+            | Event::HowlReleased { .. } => {}
+        }
+    }
+
+    fn chat(&mut self, line: ChatLine) {
+        if self.model.chat.len() == CHAT_MAX {
+            self.model.chat.pop_front();
+        }
+        self.model.chat.push_back(line);
+    }
+
+    /// Joins the house band as soon as its jam is seen.
+    fn meet_band(&mut self) {
+        if self.model.band != Band::Coming || self.model.in_jam() {
+            return;
+        }
+        if self.model.listing.jams.iter().any(|jam| jam.name == BAND_JAM && jam.count >= 3) {
+            self.model.band = Band::Here;
+            self.ask(Asked::Join { jam: BAND_JAM.to_owned() }, &["join", &format!("name={BAND_JAM}")]);
+        } else {
+            self.model.due.listing = Some(self.later(CALM_US));
+        }
+    }
+}

@@ -1,0 +1,211 @@
+//! Keys in, requests out: what a press asks of the peer, and what the peer's answers change.
+
+use serde_json::json;
+
+use crate::tui::action::Tab;
+use crate::tui::fixture::{self, at};
+use crate::tui::key::{Code, Key};
+use crate::tui::message::{Effect, How, Message, PeerNews};
+use crate::tui::model::{Model, Overlay, PeerLink};
+use crate::tui::update::update;
+
+/// The requests that these keys made, as words.
+fn typed(model: &mut Model, keys: &[Key]) -> Vec<String> {
+    let mut asked = Vec::new();
+    for key in keys {
+        for effect in update(model, at(10_000), Message::Key(*key)) {
+            if let Effect::Ask { action, args, .. } = effect {
+                asked.push(std::iter::once(action).chain(args).collect::<Vec<_>>().join(" "));
+            }
+        }
+    }
+    asked.retain(|words| !matches!(words.as_str(), "status" | "ls" | "link" | "doctor"));
+    asked
+}
+
+fn chars(text: &str) -> Vec<Key> {
+    text.chars().map(Key::char).collect()
+}
+
+#[test]
+fn one_key_each_does_what_happens_while_playing() {
+    let mut model = fixture::in_jam();
+    assert_eq!(typed(&mut model, &chars("x")), ["panic.toggle"]);
+    assert_eq!(typed(&mut model, &chars(" ")), ["mic.toggle"]);
+    let ana = fixture::key(1);
+    assert_eq!(typed(&mut model, &chars("m")), [format!("mute.toggle {ana}")]);
+    assert_eq!(typed(&mut model, &chars("s")), [format!("solo.toggle {ana}")]);
+    assert_eq!(typed(&mut model, &[Key::plain(Code::Left)]), [format!("fader.by {ana} -1")]);
+    assert_eq!(typed(&mut model, &chars("H")), [format!("fader.by {ana} -6")]);
+    assert_eq!(typed(&mut model, &chars(",")), [format!("pan {ana} -0.500")]);
+}
+
+#[test]
+fn panic_works_in_the_middle_of_writing() {
+    let mut model = fixture::in_jam();
+    assert_eq!(typed(&mut model, &chars("cxm ")), [] as [String; 0]);
+    assert_eq!(model.writing.as_deref(), Some("xm "));
+    assert_eq!(typed(&mut model, &[Key::ctrl('x')]), ["panic.toggle"]);
+    assert_eq!(typed(&mut model, &[Key::plain(Code::Enter)]), ["chat xm"]);
+    assert_eq!(model.writing, None);
+}
+
+#[test]
+fn a_change_of_the_mixer_can_be_taken_back_and_done_again() {
+    let mut model = fixture::in_jam();
+    let ana = fixture::key(1);
+    typed(&mut model, &[Key::plain(Code::Left), Key::plain(Code::Left), Key::plain(Code::Left)]);
+    // Three presses are one change: back to the fader before the first.
+    assert_eq!(typed(&mut model, &chars("u")), [format!("fader {ana} -2.5")]);
+    assert_eq!(typed(&mut model, &chars("u")), [] as [String; 0]);
+    assert_eq!(typed(&mut model, &chars("U")).len(), 1);
+}
+
+#[test]
+fn leaving_while_others_hear_you_is_asked_and_enter_is_not_yes() {
+    let mut model = fixture::in_jam();
+    assert_eq!(typed(&mut model, &chars("q")), [] as [String; 0]);
+    assert!(matches!(model.overlay, Some(Overlay::Confirm { .. })));
+    assert_eq!(typed(&mut model, &[Key::plain(Code::Enter)]), [] as [String; 0]);
+    assert_eq!(typed(&mut model, &chars("q")), [] as [String; 0]);
+    assert!(model.overlay.is_some());
+    assert_eq!(typed(&mut model, &chars("y")), ["leave"]);
+    assert_eq!(model.overlay, None);
+}
+
+#[test]
+fn pasted_text_never_acts() {
+    let mut model = fixture::in_jam();
+    let effects = update(&mut model, at(10_000), Message::Paste("xq:quit\n".to_owned()));
+    assert!(effects.iter().all(|effect| matches!(effect, Effect::Ask { action, .. } if action == "status" || action == "link" || action == "ls")));
+    typed(&mut model, &chars("c"));
+    update(&mut model, at(10_000), Message::Paste("from the\n top\u{1b}[2J".to_owned()));
+    assert_eq!(model.writing.as_deref(), Some("from the top[2J"));
+}
+
+#[test]
+fn the_chosen_jam_is_joined_and_a_closed_one_asks_for_its_word() {
+    let mut model = fixture::lobby();
+    assert_eq!(typed(&mut model, &[Key::plain(Code::Enter)]), ["join name=Kitchen blues"]);
+    typed(&mut model, &[Key::plain(Code::Down)]);
+    assert_eq!(typed(&mut model, &[Key::plain(Code::Enter)]), [] as [String; 0]);
+    let keys: Vec<Key> = chars("blue").into_iter().chain([Key::plain(Code::Enter)]).collect();
+    assert_eq!(typed(&mut model, &keys), ["join name=Fiddle circle code=blue"]);
+}
+
+#[test]
+fn screens_are_reached_by_digit_by_letter_and_by_tab() {
+    let mut model = fixture::lobby();
+    typed(&mut model, &chars("7"));
+    assert_eq!(model.tab, Tab::Doctor);
+    typed(&mut model, &chars("gm"));
+    assert_eq!(model.tab, Tab::Me);
+    typed(&mut model, &[Key::plain(Code::Tab), Key::plain(Code::Tab)]);
+    assert_eq!(model.tab, Tab::Lobby);
+    typed(&mut model, &chars("é"));
+    assert_eq!(model.tab, Tab::Jam);
+}
+
+#[test]
+fn help_and_palette_run_the_line_that_is_chosen() {
+    let mut model = fixture::in_jam();
+    let keys: Vec<Key> = chars(":pcm24").into_iter().chain([Key::plain(Code::Enter)]).collect();
+    assert_eq!(typed(&mut model, &keys), ["codec pcm24"]);
+    let keys: Vec<Key> = chars("?panic").into_iter().chain([Key::plain(Code::Enter)]).collect();
+    assert_eq!(typed(&mut model, &keys), ["panic.toggle"]);
+    assert_eq!(model.overlay, None);
+}
+
+#[test]
+fn a_screen_ends_only_the_peer_that_it_started() {
+    let quits = |model: &mut Model, key: Key| {
+        let effects = update(model, at(1), Message::Key(key));
+        effects.into_iter().find_map(|effect| if let Effect::Quit(how) = effect { Some(how) } else { None })
+    };
+    let mut model = fixture::lobby();
+    assert_eq!(quits(&mut model, Key::char('q')), Some(How::Detach));
+    model.own_peer = true;
+    assert_eq!(quits(&mut model, Key::char('q')), Some(How::EndPeer));
+    assert_eq!(quits(&mut model, Key::char('D')), Some(How::Detach));
+    assert_eq!(quits(&mut model, Key::ctrl('c')), Some(How::EndPeer));
+}
+
+#[test]
+fn an_error_stays_until_a_key_and_says_all_three_parts() {
+    let mut model = fixture::lobby();
+    typed(&mut model, &[Key::plain(Code::Enter)]);
+    let id = model.last_id;
+    let error = crate::peer::api::ErrorReply::new(
+        crate::peer::api::ErrorCode::TryAgain,
+        "you did not get in",
+        "the jam is full",
+        "Wait until someone leaves",
+    );
+    let asked =
+        model.asked.iter().find(|(_, asked)| matches!(asked, super::Asked::Join { .. })).map(|(id, _)| *id);
+    let news = PeerNews::Reply { id: asked.unwrap_or(id), result: Err(Box::new(error)) };
+    update(&mut model, at(10_000), Message::Peer(news));
+    update(&mut model, at(99_000), Message::Wake);
+    let toast = model.toast.as_ref().map(|toast| toast.text.clone()).unwrap_or_default();
+    assert_eq!(toast, "you did not get in: the jam is full. Wait until someone leaves");
+    typed(&mut model, &[Key::plain(Code::Down)]);
+    assert_eq!(model.toast, None);
+}
+
+#[test]
+fn a_peer_that_goes_is_said_and_one_that_comes_back_is_asked_at_once() {
+    let mut model = fixture::in_jam();
+    let error =
+        crate::peer::api::ErrorReply::new(crate::peer::api::ErrorCode::NotFound, "no answer", "it ended", "");
+    update(&mut model, at(0), Message::Peer(PeerNews::Lost(Box::new(error))));
+    assert!(matches!(model.peer, PeerLink::Lost(_)) && model.status.is_none());
+    assert_eq!(model.wake_at(), None);
+    let effects = update(&mut model, at(1), Message::Peer(PeerNews::Up));
+    let asked = |name: &str| {
+        effects.iter().any(|effect| matches!(effect, Effect::Ask { action, .. } if action == name))
+    };
+    assert!(asked("watch") && asked("status") && asked("ls"));
+}
+
+#[test]
+fn an_idle_lobby_asks_seldom_and_moving_meters_often() {
+    let mut model = fixture::lobby();
+    let status = serde_json::to_value(&model.status).unwrap_or_default();
+    let pace = |model: &mut Model, now: u64, status: serde_json::Value| {
+        model.due.status = Some(at(now));
+        update(model, at(now), Message::Wake);
+        let id = model.last_id;
+        let id =
+            model.asked.iter().find(|(_, asked)| **asked == super::Asked::Status).map_or(id, |(id, _)| *id);
+        update(model, at(now), Message::Peer(PeerNews::Reply { id, result: Ok(status) }));
+        model.due.status.map(|due| due.since(at(now)).as_millis())
+    };
+    assert_eq!(pace(&mut model, 60_000, status.clone()), Some(1_000));
+    let mut loud = status;
+    loud["levels"]["input_peak_db"] = json!(-12.0);
+    assert_eq!(pace(&mut model, 61_000, loud), Some(50));
+}
+
+#[test]
+fn the_first_steps_are_five_presses_of_enter() {
+    let mut model = fixture::first_start();
+    let enter = Key::plain(Code::Enter);
+    assert_eq!(typed(&mut model, &[enter, enter, enter]), [] as [String; 0]);
+    let mut effects = update(&mut model, at(1), Message::Key(enter));
+    effects.retain(|effect| *effect == Effect::Welcomed);
+    assert_eq!(effects, [Effect::Welcomed]);
+    assert_eq!(model.setup, None);
+    assert_eq!(model.tab, Tab::Lobby);
+}
+
+#[test]
+fn any_reply_of_the_wrong_shape_is_said_and_not_fatal() {
+    let mut model = fixture::lobby();
+    model.due.status = Some(at(0));
+    update(&mut model, at(1), Message::Wake);
+    let ids: Vec<u64> = model.asked.keys().copied().collect();
+    for id in ids {
+        update(&mut model, at(2), Message::Peer(PeerNews::Reply { id, result: Ok(json!({"no": 1})) }));
+    }
+    assert!(model.toast.as_ref().is_some_and(|toast| toast.error));
+}
