@@ -17,7 +17,15 @@ pub(super) fn one_line(model: &Model, canvas: &mut Canvas<'_>) {
     let used = canvas.text(0, 0, width, word, role);
     let rest = match &model.toast {
         Some(toast) => format!(" {}", toast.text),
-        None => format!(" {} | Space mic x PANIC", vitals(model).replace("   ", " ")),
+        None => format!(
+            " {} | Space mic x PANIC",
+            vitals(model)
+                .replace("   ", " ")
+                .replace(" dB", "")
+                .replace(" ms", "")
+                .replace("xruns ", "xr")
+                .replace("lost ", "lost")
+        ),
     };
     canvas.text(used, 0, width.saturating_sub(used), &rest, Role::Text);
 }

@@ -9,7 +9,7 @@ pub(in crate::tui) mod setup;
 mod tests;
 
 use super::message::{Effect, Message, PeerNews};
-use super::model::{Asked, Band, Model, Toast, UNDO_MAX, Undo};
+use super::model::{Asked, Band, Model, PeerLink, Toast, UNDO_MAX, Undo};
 use crate::domain::name::safe_line;
 use crate::domain::time::Timestamp;
 
@@ -64,6 +64,11 @@ impl Step<'_> {
     /// Asks the peer; its answer comes to `asked`.
     fn ask(&mut self, asked: Asked, words: &[&str]) {
         let Some((action, args)) = words.split_first() else { return };
+        match &self.model.peer {
+            PeerLink::Up => {}
+            PeerLink::Connecting => return self.say("one moment: the peer is starting"),
+            PeerLink::Lost(_) => return self.say("nothing was done: no peer answers"),
+        }
         self.model.last_id += 1;
         let id = self.model.last_id;
         self.model.asked.insert(id, asked);

@@ -1,6 +1,7 @@
 //! The first steps and the audio set-up: every step is right with Enter.
 
 use super::Step;
+use crate::peer::api::Status;
 use crate::tui::key::{Code, Key};
 use crate::tui::message::Effect;
 use crate::tui::model::{Asked, INPUT_MAX, Model, Setup, Step as SetupStep};
@@ -72,6 +73,9 @@ impl Step<'_> {
     }
 
     fn next(&mut self) {
+        if self.model.status.is_none() {
+            return self.say("one moment: the peer is starting");
+        }
         let choices = choices(self.model);
         let Some(setup) = &mut self.model.setup else { return };
         let chosen = setup.chosen;
@@ -157,7 +161,9 @@ pub(in crate::tui) struct Choice {
 /// The cards worth choosing, the one in use first, and none at all last.
 pub(in crate::tui) fn choices(model: &Model) -> Vec<Choice> {
     let mut choices = Vec::new();
-    if model.status.as_ref().is_none_or(|status| status.card.is_some()) {
+    // One that is still being opened is as good as open: Enter must not put another in its place.
+    let is_there = |status: &Status| status.card.is_some() || status.card_trouble.contains("being opened");
+    if model.status.as_ref().is_none_or(is_there) {
         choices.push(Choice { label: "as it is now".to_owned(), note: "found by itself", words: Vec::new() });
     }
     for card in model.cards.iter().flat_map(|cards| &cards.cards) {
