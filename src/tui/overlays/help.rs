@@ -13,11 +13,6 @@ const SIGNS: [&str; 2] = [
     "shaded over -12 dB, | peak, CLIP until cleared   LIVE heard  MUTED not heard",
 ];
 
-/// What is seen on every screen anyway; typing finds it all the same.
-const fn is_plain(action: Action) -> bool {
-    matches!(action, Action::Show(_) | Action::PreviousTab | Action::Redraw | Action::Close)
-}
-
 /// Lines that pass the filter; those without a key are the palette's.
 #[must_use]
 pub(in crate::tui) fn matches(model: &Model, filter: &str) -> Vec<&'static Entry> {
