@@ -41,9 +41,9 @@ help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
 
 .PHONY: jam
-jam: deps ## build and start a jam, with its events printed
+jam: deps ## build and open the screen
 	$(BUILD)
-	./target/release/jamtty peer --new
+	./target/release/jamtty
 
 .PHONY: demo
 demo: deps ## the house band: three peers on this machine, no sound card needed
