@@ -106,13 +106,10 @@ impl Keymap {
     #[must_use]
     pub fn conflicts(&self) -> Vec<(usize, usize, Key)> {
         let mut found = Vec::new();
-        for one in 0..ENTRIES.len() {
-            for other in one + 1..ENTRIES.len() {
-                if !overlap(ENTRIES[one].place, ENTRIES[other].place) {
-                    continue;
-                }
-                let shared = self.keys[one].iter().filter(|key| self.keys[other].contains(key));
-                found.extend(shared.map(|key| (one, other, *key)));
+        for (one, (entry, keys)) in ENTRIES.iter().zip(&self.keys).enumerate() {
+            let others = ENTRIES.iter().zip(&self.keys).enumerate().skip(one + 1);
+            for (other, (_, taken)) in others.filter(|(_, (other, _))| overlap(entry.place, other.place)) {
+                found.extend(keys.iter().filter(|key| taken.contains(key)).map(|key| (one, other, *key)));
             }
         }
         found

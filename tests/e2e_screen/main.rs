@@ -1,6 +1,5 @@
 //! The screen as people have it: the real binary in a real terminal, beside real peers.
 
-#![expect(clippy::unwrap_used, reason = "what cannot be set up fails its test")]
 #![expect(clippy::print_stdout, reason = "figures are printed")]
 
 #[cfg(test)]
