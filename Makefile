@@ -7,7 +7,7 @@ SHELL := /bin/bash
 .NOTPARALLEL:
 
 BUILD_PACKAGES := build-essential cmake pkg-config libasound2-dev
-TEST_PACKAGES := jackd2 iproute2
+TEST_PACKAGES := jackd2 iproute2 tmux
 # More sound systems: `make jam FEATURES=pipewire`, or "pipewire pulseaudio", which itself needs no package.
 FEATURES :=
 ifneq ($(filter pipewire,$(FEATURES)),)

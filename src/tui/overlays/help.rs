@@ -13,13 +13,22 @@ const SIGNS: [&str; 2] = [
     "shaded over -12 dB, | peak, CLIP until cleared   LIVE heard  MUTED not heard",
 ];
 
+/// What is seen on every screen anyway; typing finds it all the same.
+const fn is_plain(action: Action) -> bool {
+    matches!(action, Action::Show(_) | Action::PreviousTab | Action::Redraw | Action::Close)
+}
+
 /// Lines that pass the filter; those without a key are the palette's.
 #[must_use]
 pub(in crate::tui) fn matches(model: &Model, filter: &str) -> Vec<&'static Entry> {
     let lines = model.keymap.lines(model.context()).filter(|entry| !model.keymap.keys_of(entry).is_empty());
     lines
         .filter(|entry| {
-            filter.is_empty() || score(entry.what, filter).is_some() || keys(model, entry) == filter
+            if filter.is_empty() {
+                !is_plain(entry.action)
+            } else {
+                score(entry.what, filter).is_some() || keys(model, entry) == filter
+            }
         })
         .collect()
 }

@@ -93,11 +93,9 @@ pub(super) fn vitals(model: &Model) -> String {
         _ => "in silent".to_owned(),
     };
     if !model.in_jam() {
+        // Nothing that counts by itself: a lobby where nothing happens writes nothing.
         let card = if status.card.is_some() { "ready" } else { "no sound card" };
-        return format!(
-            "{card}   this peer: {}   key {}   {input}   xruns {xruns}",
-            status.me.name, status.me.fingerprint
-        );
+        return format!("{card}   this peer: {}   key {}   {input}", status.me.name, status.me.fingerprint);
     }
     let worst = model
         .links

@@ -191,4 +191,56 @@ mod tests {
         Encoder::new(ColorDepth::None).frame(&Buffer::empty(area), &next, &mut out);
         assert_eq!(String::from_utf8_lossy(&out), "\u{1b}[1;1H\u{1b}[1mx");
     }
+
+    /// Prints what a jam of nine costs: bytes a second are held to their figure, times are only told.
+    #[test]
+    #[expect(clippy::print_stdout, reason = "figures are printed")]
+    fn eight_moving_meters_at_20_frames_a_second_fit_a_slow_line() {
+        use crate::tui::fixture::{self, at};
+        use crate::tui::meters::Source;
+
+        const FRAMES: u64 = 400;
+        for (width, height) in [(80, 24), (120, 40)] {
+            let mut model = fixture::in_jam();
+            if let Some(jam) = model.status.as_mut().and_then(|status| status.jam.as_mut()) {
+                let other = jam.people[1].clone();
+                jam.people.extend((4..9).map(|number| crate::peer::api::Participant {
+                    key: fixture::key(number),
+                    name: format!("P{number}"),
+                    ..other.clone()
+                }));
+            }
+            let area = Rect::new(0, 0, width, height);
+            let (mut shown, mut out, mut times) = (Buffer::empty(area), Vec::new(), Vec::new());
+            let mut encoder = Encoder::new(ColorDepth::Indexed);
+            let mut first = 0;
+            for frame in 0..FRAMES {
+                for number in 0..9_u64 {
+                    // Something that plays: hits of different tempo and loudness.
+                    let phase = (frame * (3 + number)) % 17;
+                    let db = -8.0 - number as f32 - 2.0 * phase as f32;
+                    let source =
+                        if number == 0 { Source::Input } else { Source::Person(fixture::key(number as u8)) };
+                    model.meters.read(at(20_000 + frame * 50), source, db);
+                    model.meters.read(at(20_000 + frame * 50), Source::Output, db + 4.0);
+                }
+                let began = std::time::Instant::now();
+                let mut next = Buffer::empty(area);
+                crate::tui::screens::draw(&model, &mut next);
+                encoder.frame(&shown, &next, &mut out);
+                times.push(began.elapsed());
+                shown = next;
+                if frame == 0 {
+                    first = out.len();
+                }
+            }
+            times.sort();
+            let per_second = (out.len() - first) as u64 * 20 / FRAMES;
+            let p95 = times[times.len() * 95 / 100];
+            println!(
+                "{width}x{height}: first frame {first} bytes, then {per_second} bytes/s; drawn p95 {p95:?}"
+            );
+            assert!(per_second <= 8_000 || height == 40, "{per_second} bytes/s at {width}x{height}");
+        }
+    }
 }
