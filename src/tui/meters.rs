@@ -72,6 +72,7 @@ pub struct Meters {
     meters: BTreeMap<Source, Meter>,
     /// Peaks of the output, newest last.
     trail: std::collections::VecDeque<f32>,
+    trail_count: u64,
     input_clips: u64,
 }
 
@@ -86,6 +87,7 @@ impl Meters {
                 self.trail.pop_front();
             }
             self.trail.push_back(db);
+            self.trail_count += 1;
         }
         self.meters.entry(source).or_insert_with(|| Meter::silent(now)).read(now, db, false);
     }
@@ -125,6 +127,12 @@ impl Meters {
     #[must_use]
     pub fn move_at_all(&self) -> bool {
         self.meters.values().any(Meter::moves)
+    }
+
+    /// How many peaks of the output there were in all.
+    #[must_use]
+    pub fn trail_count(&self) -> u64 {
+        self.trail_count
     }
 
     /// Peaks of the output, oldest first.

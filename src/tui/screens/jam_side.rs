@@ -127,7 +127,12 @@ pub(super) fn scope(model: &Model, canvas: &mut Canvas<'_>) {
     if height < 4 || width < 10 {
         return;
     }
-    canvas.text(1, 0, width - 1, "level of OUT, newest at the right", Role::Dim);
-    let rows = (height - 1).min(8);
-    braille::envelope(&mut canvas.part(1, 1, width - 2, rows), model.meters.trail());
+    canvas.text(1, 0, width - 1, "level of OUT, newest before the gap", Role::Dim);
+    // Five rows tell loud from soft; each more costs 0.4 kB/s.
+    let rows = (height - 1).min(5);
+    braille::envelope(
+        &mut canvas.part(1, 1, width - 2, rows),
+        model.meters.trail(),
+        model.meters.trail_count(),
+    );
 }

@@ -4,19 +4,28 @@ use crate::domain::level::SILENCE_DB;
 use crate::tui::canvas::Canvas;
 use crate::tui::look::{Charset, Role};
 
+/// Dots left blank before the oldest.
+const GAP: usize = 4;
+
 /// Dots of a cell by column and row, as Unicode counts them.
 const DOTS: [[u32; 4]; 2] = [[0x01, 0x02, 0x04, 0x40], [0x08, 0x10, 0x20, 0x80]];
 
-/// Draws loudness over time as a band around the middle, newest at the right.
-pub fn envelope(canvas: &mut Canvas<'_>, trail: impl DoubleEndedIterator<Item = f32>) {
+/// Draws loudness over time as a band around the middle. It sweeps: the newest stands before a gap that moves to the
+/// right, so that a frame changes two columns and not all of them. `count` is how many values there were in all.
+pub fn envelope(canvas: &mut Canvas<'_>, trail: impl DoubleEndedIterator<Item = f32>, count: u64) {
     let (width, height) = (canvas.width(), canvas.height());
     let braille = canvas.look.charset == Charset::Unicode;
     let (across, down) = if braille { (2, 4) } else { (1, 1) };
     let dots_high = height * down;
     let columns = usize::from(width * across);
-    let mut peaks: Vec<f32> = trail.rev().take(columns).collect();
-    peaks.resize(columns, SILENCE_DB);
-    peaks.reverse();
+    if columns <= GAP {
+        return;
+    }
+    let mut peaks = vec![SILENCE_DB; columns];
+    let places = (0..count).rev().map(|index| (index % columns as u64) as usize);
+    for (place, db) in places.zip(trail.rev()).take(columns - GAP) {
+        peaks[place] = db;
+    }
     for x in 0..width {
         for y in 0..height {
             let mut bits = 0;
