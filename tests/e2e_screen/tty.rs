@@ -91,6 +91,14 @@ impl Room {
 
 impl Drop for Room {
     fn drop(&mut self) {
+        // Those that a screen has started outlive it on purpose, a test that failed too.
+        let sockets = std::fs::read_dir(self.path().join("run/jamtty")).into_iter().flatten().flatten();
+        for socket in sockets {
+            let name = socket.file_name().to_string_lossy().into_owned();
+            if let Some(profile) = name.strip_suffix(".sock") {
+                let _ = self.command(&["quit", "--profile", profile]).output();
+            }
+        }
         for peer in self.peers.lock().unwrap().iter_mut() {
             let _ = peer.kill();
             let _ = peer.wait();
