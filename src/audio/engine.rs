@@ -17,13 +17,13 @@ use super::meter::{Level, Meter, MeterReader};
 use super::mixer::{BLOCK_MAX, Fader, Strip};
 use super::playout::Playout;
 use super::playout_stats::{PlayoutReading, PlayoutStats};
-use super::priority::{Raised, Role};
 use super::render::{Garbage, Remote, RenderOrder, RenderSide};
 use super::rt::CardTime;
 use crate::domain::level::Gain;
 use crate::domain::peer_id::PeerId;
 use crate::domain::stream::StreamFormat;
 use crate::domain::strip::{DelayMode, StripSettings};
+use crate::priority::{Raised, Role};
 use crate::protocol::frame::{FrameSink, ReceivedFrame};
 
 /// Remote peers heard at once. More are refused by [`Engine::add_remote`].

@@ -13,7 +13,6 @@ pub mod meter;
 pub mod mixer;
 pub mod playout;
 pub mod playout_stats;
-pub mod priority;
 pub mod rate;
 pub mod render;
 pub mod rt;

@@ -9,10 +9,10 @@ use std::time::{Duration, Instant};
 
 use super::counters::EndCounters;
 use super::{Capture, InputChannels, Render};
-use crate::audio::priority::{Raised, Role};
 use crate::audio::rate::{FromInside, RateError, ToInside};
 use crate::audio::rt::{self, CardTime, RtContext};
 use crate::domain::time::RATE_HZ;
+use crate::priority::{Raised, Role};
 
 /// Samples per channel that the engine gets at once; a longer block of the card comes in pieces.
 /// Smaller costs a little per piece, larger costs memory for blocks nobody uses live.

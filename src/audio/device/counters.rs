@@ -5,7 +5,7 @@
 use std::sync::atomic::{AtomicBool, AtomicU16, AtomicU32, AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
-use crate::audio::priority::Raised;
+use crate::priority::Raised;
 
 /// Counters of one end of the card, kept from card to card.
 #[derive(Debug)]

@@ -14,9 +14,9 @@ use rustix::time::{Timespec, clock_gettime};
 use super::{Sink, Source, VirtualCard, VirtualTrouble};
 use crate::audio::device::callback::Homing;
 use crate::audio::device::{Capture, CardClock, EndCounters, Render};
-use crate::audio::priority::{Raised, Role};
 use crate::audio::rt::{self, CardTime, RtContext};
 use crate::domain::time::{RATE_HZ, SampleTime};
+use crate::priority::{Raised, Role};
 
 /// A virtual card, ready to run or running again after it was away.
 #[derive(Debug)]

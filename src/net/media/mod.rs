@@ -13,7 +13,6 @@ mod keys;
 mod link;
 mod opener;
 mod plane;
-mod priority;
 mod receive;
 mod sender;
 mod sink;
@@ -25,11 +24,11 @@ use std::net::SocketAddr;
 pub use keys::StreamKeys;
 pub use link::{FarReport, LinkReport, ReceiveReport, SendReport, UdpState};
 pub use plane::{MediaPlane, PlaneCounters};
-pub use priority::PriorityOutcome;
 pub use sink::MediaSink;
 
 use crate::domain::peer_id::PeerId;
 use crate::domain::stream::StreamFormat;
+use crate::priority::Raised;
 use crate::protocol::frame::ReceivedFrame;
 
 /// Where sealed packets go that UDP does not carry. Bounded by whoever makes it; a packet that finds
@@ -87,7 +86,7 @@ pub enum MediaEvent {
         addr: SocketAddr,
     },
     /// Whether the receive threads were raised.
-    ReceivePriority(PriorityOutcome),
+    ReceivePriority(Raised),
 }
 
 /// Why the media path cannot do what was asked.

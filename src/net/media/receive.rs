@@ -8,13 +8,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::mpsc::{Receiver, SyncSender};
 
+use super::MediaEvent;
 use super::link::{Link, LinkShared, UdpState};
 use super::opener::Opened;
 use super::sink::SinkCommand;
 use super::socket::{MediaSocket, Path, RECEIVE_WAIT};
-use super::{MediaEvent, priority};
 use crate::clock;
 use crate::domain::time::Timestamp;
+use crate::priority::{Raised, Role};
 use crate::protocol::packet;
 
 /// What one receive thread works with.
@@ -42,10 +43,9 @@ pub(super) struct PlaneNumbers {
 impl ReceiveThread {
     /// Runs until `stop` is set.
     pub(super) fn run(mut self) {
+        let raised = Raised::try_now(Role::Receive);
         if self.index == 0 {
-            self.tell(MediaEvent::ReceivePriority(priority::raise()));
-        } else {
-            let _ = priority::raise();
+            self.tell(MediaEvent::ReceivePriority(raised));
         }
         let mut buffer = [0; DATAGRAM_BYTES_READ];
         let mut links: Vec<Arc<Link>> = Vec::new();

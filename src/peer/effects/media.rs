@@ -5,13 +5,11 @@ use std::collections::BTreeMap;
 use tokio::sync::mpsc;
 
 use super::sound::SoundPart;
-use crate::audio::priority::Raised;
 use crate::domain::peer_id::PeerId;
-use crate::net::media::{
-    LinkReport, LinkSpec, MediaBind, MediaError, MediaEvent, MediaPlane, PriorityOutcome, StreamKeys,
-};
+use crate::net::media::{LinkReport, LinkSpec, MediaBind, MediaError, MediaEvent, MediaPlane, StreamKeys};
 use crate::peer::api::{ErrorCode, ErrorReply};
 use crate::peer::message::{LinkReading, MediaEffect, MediaMessage, Message};
+use crate::priority::Raised;
 use crate::protocol::control::{MEDIA_ADDRS_MAX, MediaOffer};
 use crate::protocol::frame::{Redundancy, frame_ring};
 use crate::protocol::report::PlayoutReport;
@@ -127,7 +125,7 @@ impl MediaPart {
             MediaEvent::UdpUp { peer, addr } => MediaMessage::Up { peer, addr },
             MediaEvent::Moved { peer, addr } => MediaMessage::Moved { peer, addr },
             MediaEvent::UdpSilent { peer } => MediaMessage::Silent { peer },
-            MediaEvent::ReceivePriority(outcome) => return Some(raised(outcome)),
+            MediaEvent::ReceivePriority(outcome) => return Some(raised("receive", outcome)),
         };
         Some(Message::Media(message))
     }
@@ -221,16 +219,9 @@ fn take_report(reading: &mut LinkReading, report: &LinkReport) {
     }
 }
 
-/// Whether the receive threads were raised, in the words that the others have too.
-fn raised(outcome: PriorityOutcome) -> Message {
-    let (words, remedy) = match outcome {
-        PriorityOutcome::Raised(level) => (Raised::Now(level).words(), None),
-        PriorityOutcome::NotWanted => (Raised::NotWanted.words(), None),
-        PriorityOutcome::Refused(why) => {
-            (format!("not raised: {why}"), Raised::Refused(0).remedy().map(str::to_owned))
-        }
-    };
-    Message::Raised { thread: "receive", words, remedy }
+/// What became of raising a thread, as a message.
+pub(super) fn raised(thread: &'static str, raised: Raised) -> Message {
+    Message::Raised { thread, words: raised.words(), remedy: raised.remedy().map(str::to_owned) }
 }
 
 /// What our engine says of a stream, for the other end.

@@ -10,7 +10,6 @@ use super::media::playout_report;
 use super::tap::TapPart;
 use crate::audio::capture::CaptureSide;
 use crate::audio::engine::{Engine, EngineCommand, EngineError, EngineEvent};
-use crate::audio::priority::Raised;
 use crate::audio::render::RenderSide;
 use crate::domain::level::Gain;
 use crate::domain::peer_id::PeerId;
@@ -19,6 +18,7 @@ use crate::domain::strip::{DelayMode, StripSettings};
 use crate::domain::time::Timestamp;
 use crate::peer::api::Levels;
 use crate::peer::message::{LinkReading, SoundEffect, SoundMessage};
+use crate::priority::Raised;
 use crate::protocol::frame::{EncodedFrame, FrameSink, ReceivedFrame, frame_ring};
 use crate::protocol::report::PlayoutReport;
 

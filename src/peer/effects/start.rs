@@ -11,12 +11,11 @@ use tokio::sync::mpsc;
 
 use super::card::{CardPart, send_channels};
 use super::disk::{DiskPart, unix_s};
-use super::media::MediaPart;
+use super::media::{MediaPart, raised};
 use super::net::NetPart;
 use super::print::Printer;
 use super::sound::SoundPart;
 use super::{INBOX_MAX, Inlets, Parts, drive};
-use crate::audio::priority::Raised;
 use crate::clock;
 use crate::domain::level::Gain;
 use crate::domain::profile::Profile;
@@ -28,7 +27,7 @@ use crate::peer::run::{CardOptions, ExitReason, PeerError, PeerOptions, VirtualO
 use crate::peer::socket::REQUESTS_MAX;
 use crate::peer::socket::lock::ProfileLock;
 use crate::peer::socket::server::{Hub, SocketServer};
-use crate::priority;
+use crate::priority::{self, Raised};
 use crate::store::{Identity, Index, IndexNotice};
 
 /// How long the network may take to say goodbye.
@@ -87,12 +86,11 @@ async fn live(
 
     let (inbox, messages) = mpsc::channel(INBOX_MAX);
     let to_inbox = inbox.clone();
-    let raised = move |raised: Raised| {
-        let remedy = raised.remedy().map(str::to_owned);
+    let told = move |outcome: Raised| {
         // First in an empty queue.
-        let _ = to_inbox.try_send(Message::Raised { thread: "encoder", words: raised.words(), remedy });
+        let _ = to_inbox.try_send(raised("encoder", outcome));
     };
-    let (mut sound, capture, render) = SoundPart::start(me, options.tap.clone(), raised)
+    let (mut sound, capture, render) = SoundPart::start(me, options.tap.clone(), told)
         .map_err(|error| system("start the engine", &error))?;
     if let Some(sink) = media.sink() {
         sound.set_sink(sink);

@@ -15,9 +15,9 @@ use crate::audio::device::seat::{Seat, Side};
 use crate::audio::device::{
     Capture, CardChoice, CardEnd, CardError, CardEvent, CardTrouble, OpenedCard, Render,
 };
-use crate::audio::priority::Raised;
 use crate::audio::virtual_card::{SinkTrouble, VirtualCard, VirtualEnds, VirtualRunner, VirtualSides};
 use crate::domain::time::RATE_HZ;
+use crate::priority::Raised;
 
 /// The thread's own.
 pub(super) struct Keeper {
