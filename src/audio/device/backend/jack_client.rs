@@ -86,8 +86,7 @@ impl JackClient {
         opening: Opening,
         counters: Arc<EndCounters>,
     ) -> Result<JackEnd, CardTrouble> {
-        let direction = Direction::Input;
-        self.open(direction, count, opening, counters, AudioIn::default, |ports| {
+        self.open(count, opening, counters, AudioIn::default, |ports| {
             let scratch = vec![0.0; BLOCK_OF_SERVER_MAX * ports.len()];
             Change::Input(Some(Box::new(InputEnd { callback, ports, scratch })))
         })
@@ -104,8 +103,7 @@ impl JackClient {
         opening: Opening,
         counters: Arc<EndCounters>,
     ) -> Result<JackEnd, CardTrouble> {
-        let direction = Direction::Output;
-        self.open(direction, count, opening, counters, AudioOut::default, |ports| {
+        self.open(count, opening, counters, AudioOut::default, |ports| {
             let scratch = vec![0.0; BLOCK_OF_SERVER_MAX * ports.len()];
             Change::Output(Some(Box::new(OutputEnd { callback, ports, scratch })))
         })
@@ -113,45 +111,31 @@ impl JackClient {
 
     fn open<S: PortSpec>(
         &self,
-        direction: Direction,
         count: u16,
         opening: Opening,
         counters: Arc<EndCounters>,
         spec: impl Fn() -> S,
         end: impl FnOnce(Vec<Port<S>>) -> Change,
     ) -> Result<JackEnd, CardTrouble> {
+        let direction = opening.direction;
         let mut place = self.lock();
         if place.as_ref().is_none_or(|running| running.gone.load(Relaxed)) {
             let serial = place.as_ref().map_or(0, |old| old.serial + 1);
             *place = Some(Running::start(&opening.client_name, serial)?);
         }
         let Some(running) = place.as_mut() else { return Err(CardTrouble::NoServer) };
-        let (word, system, flow) = match direction {
-            Direction::Input => ("in", "system:capture_.*", PortFlags::IS_OUTPUT),
-            Direction::Output => ("out", "system:playback_.*", PortFlags::IS_INPUT),
-        };
-        let client = running.client.as_client();
-        let register = |n| client.register_port(&format!("{word}_{n}"), spec());
-        let ports: Vec<Port<S>> = (1..=count).map(register).collect::<Result<_, _>>().map_err(trouble)?;
-        let names: Vec<String> = ports.iter().filter_map(|port| port.name().ok()).collect();
-        let period = client.buffer_size();
-        let theirs = client.ports(Some(system), None, flow);
-        let serial = running.serial;
+        let (serial, period) = (running.serial, running.client.as_client().buffer_size());
         let ear = Ear { to: opening.to, generation: opening.generation, counters };
-        ears(&running.ears)[direction as usize] = Some(ear);
-        if running.to_graph.push(end(ports)).is_err() {
-            return Err(CardTrouble::Other("the JACK server does not call back".to_owned()));
+        match running.put_on(direction, count, ear, spec, end) {
+            Ok(ports) => Ok(JackEnd { client: self.clone(), direction, serial, ports, period }),
+            Err(trouble) => {
+                // A client without an end would be called for nothing.
+                let unused = if running.is_deserted() { place.take() } else { None };
+                drop(place);
+                drop(unused);
+                Err(trouble)
+            }
         }
-        let client = running.client.as_client();
-        for (ours, theirs) in names.iter().zip(&theirs) {
-            let (from, to) = match direction {
-                Direction::Input => (theirs, ours),
-                Direction::Output => (ours, theirs),
-            };
-            // A port that cannot be joined is joined by hand; the end is open all the same.
-            let _ = client.connect_ports_by_name(from, to);
-        }
-        Ok(JackEnd { client: self.clone(), direction, serial, ports: names, period })
     }
 
     fn lock(&self) -> MutexGuard<'_, Option<Running>> {
@@ -163,12 +147,9 @@ impl Drop for JackEnd {
     fn drop(&mut self) {
         let mut place = self.client.lock();
         let Some(running) = place.as_mut().filter(|running| running.serial == self.serial) else { return };
-        let alone = {
-            let mut ears = ears(&running.ears);
-            ears[self.direction as usize] = None;
-            ears.iter().all(Option::is_none)
-        };
-        let closed = if alone || !running.take_out(self.direction) { place.take() } else { None };
+        ears(&running.ears)[self.direction as usize] = None;
+        let unused = running.is_deserted() || !running.take_out(self.direction);
+        let closed = if unused { place.take() } else { None };
         // A dead server can hold the one who closes: nobody waits for the place meanwhile.
         drop(place);
         drop(closed);
@@ -181,11 +162,48 @@ impl Running {
         let (to_graph, changes) = RingBuffer::new(CHANGES_MAX);
         let (taken, from_graph) = RingBuffer::new(CHANGES_MAX);
         let (ears, gone) = (Ears::default(), Arc::<AtomicBool>::default());
-        let notices =
-            Notices { ears: Arc::clone(&ears), gone: Arc::clone(&gone), rate_hz: client.sample_rate() };
-        let graph = Graph { changes, taken, input: None, output: None };
+        let rate_hz = client.sample_rate();
+        let notices = Notices { ears: Arc::clone(&ears), gone: Arc::clone(&gone), rate_hz };
+        let graph = Graph { changes, taken, rate_hz, input: None, output: None };
         let client = client.activate_async(notices, graph).map_err(trouble)?;
         Ok(Self { client, to_graph, from_graph, ears, gone, serial })
+    }
+
+    /// Registers the ports of an end, gives it to the callback, and joins it to the system's. The ports' names.
+    fn put_on<S: PortSpec>(
+        &mut self,
+        direction: Direction,
+        count: u16,
+        ear: Ear,
+        spec: impl Fn() -> S,
+        end: impl FnOnce(Vec<Port<S>>) -> Change,
+    ) -> Result<Vec<String>, CardTrouble> {
+        let (word, system, flow) = match direction {
+            Direction::Input => ("in", "system:capture_.*", PortFlags::IS_OUTPUT),
+            Direction::Output => ("out", "system:playback_.*", PortFlags::IS_INPUT),
+        };
+        let client = self.client.as_client();
+        let register = |n| client.register_port(&format!("{word}_{n}"), spec());
+        let ports: Vec<Port<S>> = (1..=count).map(register).collect::<Result<_, _>>().map_err(trouble)?;
+        let names: Vec<String> = ports.iter().filter_map(|port| port.name().ok()).collect();
+        if self.to_graph.push(end(ports)).is_err() {
+            return Err(CardTrouble::Other("the JACK server does not call back".to_owned()));
+        }
+        ears(&self.ears)[direction as usize] = Some(ear);
+        for (ours, theirs) in names.iter().zip(&client.ports(Some(system), None, flow)) {
+            let (from, to) = match direction {
+                Direction::Input => (theirs, ours),
+                Direction::Output => (ours, theirs),
+            };
+            // A port that cannot be joined is joined by hand; the end is open all the same.
+            let _ = client.connect_ports_by_name(from, to);
+        }
+        Ok(names)
+    }
+
+    /// Whether no end is on it.
+    fn is_deserted(&self) -> bool {
+        ears(&self.ears).iter().all(Option::is_none)
     }
 
     /// Takes an end out of the callback and frees it here. `false` if the server does not call back in time.
@@ -225,6 +243,7 @@ impl Running {
 struct Graph {
     changes: Consumer<Change>,
     taken: Producer<Change>,
+    rate_hz: Frames,
     input: Option<Box<InputEnd>>,
     output: Option<Box<OutputEnd>>,
 }
@@ -244,7 +263,7 @@ impl ProcessHandler for Graph {
             }
         }
         let began = scope.cycle_times().map_or_else(|_| client.time(), |times| times.current_usecs);
-        let into = u64::from(scope.frames_since_cycle_start()) * 1_000_000 / u64::from(client.sample_rate());
+        let into = u64::from(scope.frames_since_cycle_start()) * 1_000_000 / u64::from(self.rate_hz);
         let at = CardTime(Duration::from_micros(began + into));
         if let Some(end) = &mut self.input {
             end.run(scope, at);

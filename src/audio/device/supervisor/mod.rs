@@ -60,7 +60,8 @@ impl CardSupervisor {
     /// A card that is not there now is no error: the sides are driven by silence, [`CardEvent::Lost`]
     /// says so, and it is taken when it comes.
     ///
-    /// `client_name`: what we are called on a sound server, JACK's client. `events`: bounded; what does not fit waits (up to 64), then the oldest is forgotten.
+    /// `client_name`: what we are called on a sound server, JACK's client. `events`: bounded; what does not
+    /// fit waits (up to 64), then the oldest is forgotten.
     ///
     /// # Errors
     /// [`CardError`] for what waiting cannot mend: a name no card has, an unknown sound system, a file
