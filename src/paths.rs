@@ -18,6 +18,13 @@ pub struct Paths {
     pub runtime: PathBuf,
 }
 
+/// Who you are, in [`Paths::data`].
+pub const IDENTITY_FILE: &str = "identity.key";
+/// What is remembered, in [`Paths::data`].
+pub const INDEX_FOLDER: &str = "index";
+/// What was logged, in [`Paths::state`].
+pub const LOG_FOLDER: &str = "log";
+
 /// The profile used when none is named.
 pub const DEFAULT_PROFILE: &str = "default";
 

@@ -8,6 +8,7 @@ use std::sync::Mutex;
 use tracing_subscriber::EnvFilter;
 
 use crate::config::LogLevel;
+use crate::paths::LOG_FOLDER;
 
 /// Begins to log into `state/log/jamtty.log`; says where. `None` if `level` is off or a log runs already.
 ///
@@ -17,7 +18,7 @@ pub(super) fn start(state: &Path, level: LogLevel) -> io::Result<Option<PathBuf>
     if level == LogLevel::Off {
         return Ok(None);
     }
-    let path = state.join("log").join("jamtty.log");
+    let path = state.join(LOG_FOLDER).join("jamtty.log");
     let file = open(&path)?;
     // Libraries speak only of trouble; at trace they say all.
     let others = if level == LogLevel::Trace { LogLevel::Debug } else { LogLevel::Warn.min(level) };

@@ -16,13 +16,10 @@ use thiserror::Error;
 use zeroize::Zeroizing;
 
 use crate::domain::peer_id::PeerId;
-use crate::paths::Paths;
+use crate::paths::{IDENTITY_FILE, Paths};
 
 use super::atomic_file::{self, Existing};
 use super::trouble::Trouble;
-
-/// The file in the profile's data folder: exactly 32 bytes.
-pub const FILE_NAME: &str = "identity.key";
 
 /// Bytes of the seed (RFC 8032 §5.1.5).
 const SEED_BYTES: usize = 32;
@@ -116,7 +113,7 @@ impl Identity {
     pub fn load_or_create(paths: &Paths) -> Result<Self, IdentityError> {
         atomic_file::private_folder(&paths.data)
             .map_err(|source| Trouble::new("open the profile's folder", &paths.data, source))?;
-        let path = paths.data.join(FILE_NAME);
+        let path = paths.data.join(IDENTITY_FILE);
         if let Some(identity) = Self::load(&path)? {
             return Ok(identity);
         }
@@ -237,7 +234,7 @@ mod tests {
         assert_eq!(first.peer_id(), second.peer_id());
         assert_eq!(*first.seed(), *second.seed());
         let mode = |path: &Path| fs::metadata(path).map(|found| found.permissions().mode() & 0o777);
-        assert_eq!(mode(&paths.data.join(FILE_NAME))?, 0o600);
+        assert_eq!(mode(&paths.data.join(IDENTITY_FILE))?, 0o600);
         assert_eq!(mode(&paths.data)?, 0o700);
         assert_eq!(fs::read_dir(&paths.data)?.count(), 1);
         Ok(())
@@ -249,7 +246,7 @@ mod tests {
         let paths = paths_in(folder.path());
         atomic_file::private_folder(&paths.data)?;
         // One process per start in life; the names of temporary files differ by process, so race the rename.
-        let path = paths.data.join(FILE_NAME);
+        let path = paths.data.join(IDENTITY_FILE);
         let winner = Identity::load_or_create(&paths)?;
         let lost = atomic_file::write(&path, &[7; 32], Existing::Keep).map_err(|error| error.kind());
         assert_eq!(lost, Err(io::ErrorKind::AlreadyExists));
@@ -262,7 +259,7 @@ mod tests {
         let folder = tempfile::tempdir()?;
         let paths = paths_in(folder.path());
         Identity::load_or_create(&paths)?;
-        let path = paths.data.join(FILE_NAME);
+        let path = paths.data.join(IDENTITY_FILE);
         for mode in [0o604, 0o640, 0o602, 0o700] {
             fs::set_permissions(&path, fs::Permissions::from_mode(mode))?;
             let refused = Identity::load_or_create(&paths).map_err(|error| (error.remedy(), error));
@@ -282,7 +279,7 @@ mod tests {
         let folder = tempfile::tempdir()?;
         let paths = paths_in(folder.path());
         atomic_file::private_folder(&paths.data)?;
-        let path = paths.data.join(FILE_NAME);
+        let path = paths.data.join(IDENTITY_FILE);
         for bytes in [&[][..], &[1; 31], &[1; 33]] {
             atomic_file::write(&path, bytes, Existing::Replace)?;
             let refused = Identity::load_or_create(&paths);

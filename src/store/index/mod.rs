@@ -25,7 +25,7 @@ use thiserror::Error;
 
 use crate::domain::peer_id::PeerId;
 use crate::domain::strip::{DelayMode, StripSettings};
-use crate::paths::Paths;
+use crate::paths::{INDEX_FOLDER, Paths};
 
 use super::atomic_file;
 use super::trouble::Trouble;
@@ -37,9 +37,6 @@ use backup::Backup;
 use contents::{Contents, sound_delay, sound_strip};
 use disk::{Changes, Disk, DiskError};
 use values::{Entries, Seal, ValueError};
-
-/// The database's folder in the profile's data folder.
-const FOLDER: &str = "index";
 /// Held as long as a process uses the index.
 const LOCK: &str = "index.lock";
 /// Damaged databases are kept under this name and a number.
@@ -175,7 +172,7 @@ impl Index {
         atomic_file::private_folder(&paths.data)
             .map_err(|source| Trouble::new("open the profile's folder", &paths.data, source))?;
         let lock = lock(paths)?;
-        let folder = paths.data.join(FOLDER);
+        let folder = paths.data.join(INDEX_FOLDER);
         let is_there = fs::symlink_metadata(&folder).is_ok();
         let backup = backup::read(&paths.data);
         let mut index = Self {
@@ -332,7 +329,7 @@ impl Index {
 
     /// After a failed write: the database as it is on the disk now, or a new one in its place.
     fn reopen(&mut self) -> Result<(), IndexError> {
-        match read(&self.data.join(FOLDER)) {
+        match read(&self.data.join(INDEX_FOLDER)) {
             Ok(found) => {
                 self.generation = self.generation.max(found.generation);
                 self.stored = found.stored;
@@ -342,10 +339,10 @@ impl Index {
             Err(ReadError::Damaged(_) | ReadError::Newer(_)) => self.replace_database().map(drop),
             Err(ReadError::InUse) => {
                 let busy = io::Error::new(io::ErrorKind::ResourceBusy, "the files are still locked");
-                Err(Trouble::new("open the index", &self.data.join(FOLDER), busy).into())
+                Err(Trouble::new("open the index", &self.data.join(INDEX_FOLDER), busy).into())
             }
             Err(ReadError::Refused(source)) => {
-                Err(Trouble::new("open the index", &self.data.join(FOLDER), source).into())
+                Err(Trouble::new("open the index", &self.data.join(INDEX_FOLDER), source).into())
             }
         }
     }
@@ -378,7 +375,7 @@ impl Index {
 
     /// Renames the database away and opens an empty one.
     fn replace_database(&mut self) -> Result<Option<PathBuf>, IndexError> {
-        let folder = self.data.join(FOLDER);
+        let folder = self.data.join(INDEX_FOLDER);
         let aside = set_aside(&self.data, &folder)
             .map_err(|source| Trouble::new("set the damaged index aside", &folder, source))?;
         self.stored = Entries::new();
@@ -400,7 +397,7 @@ impl Index {
             DiskError::Refused(source) => source,
             other => io::Error::other(other.to_string()),
         };
-        Trouble::new(operation, &self.data.join(FOLDER), source).into()
+        Trouble::new(operation, &self.data.join(INDEX_FOLDER), source).into()
     }
 }
 

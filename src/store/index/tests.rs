@@ -141,7 +141,7 @@ fn an_unfinished_snapshot_does_not_keep_it_from_opening() -> Tested {
     let folder = tempfile::tempdir()?;
     let paths = paths_in(folder.path());
     filled(&paths)?;
-    fs::write(paths.data.join(FOLDER).join("snap.0000000000000ABC.generating"), b"half")?;
+    fs::write(paths.data.join(INDEX_FOLDER).join("snap.0000000000000ABC.generating"), b"half")?;
     let (index, notice) = Index::open(&paths)?;
     assert_eq!(notice, None);
     assert_filled(&index);
@@ -160,7 +160,7 @@ fn a_garbled_index_is_rebuilt_from_its_plain_copy() -> Tested {
         let mut random = ChaCha8Rng::seed_from_u64(seed);
         let paths = paths_in(&folder.path().join("garbled"));
         copy_folder(&whole.data, &paths.data)?;
-        let files = files_in(&paths.data.join(FOLDER))?;
+        let files = files_in(&paths.data.join(INDEX_FOLDER))?;
         let path = &files[random.random_range(0..files.len())];
         let mut bytes = fs::read(path)?;
         let used = bytes.iter().rposition(|byte| *byte != 0).map_or(1, |last| last + 1);
@@ -205,8 +205,8 @@ fn a_garbled_index_without_a_copy_is_made_anew_and_said() -> Tested {
     for copy in ["index.backup", "index.backup.1"] {
         fs::write(paths.data.join(copy), b"not it")?;
     }
-    fs::remove_dir_all(paths.data.join(FOLDER))?;
-    fs::write(paths.data.join(FOLDER), b"no folder at all")?;
+    fs::remove_dir_all(paths.data.join(INDEX_FOLDER))?;
+    fs::write(paths.data.join(INDEX_FOLDER), b"no folder at all")?;
     let (index, notice) = Index::open(&paths)?;
     let notice = notice.ok_or("nothing said")?;
     assert_eq!(notice.rebuilt, Rebuilt::Empty);
@@ -220,7 +220,7 @@ fn a_lost_folder_comes_back_from_the_copy() -> Tested {
     let folder = tempfile::tempdir()?;
     let paths = paths_in(folder.path());
     filled(&paths)?;
-    fs::remove_dir_all(paths.data.join(FOLDER))?;
+    fs::remove_dir_all(paths.data.join(INDEX_FOLDER))?;
     let (index, notice) = Index::open(&paths)?;
     assert!(notice.is_some_and(|notice| notice.set_aside.is_some() || notice.why == "it was gone"));
     assert_filled(&index);
@@ -233,8 +233,8 @@ fn damaged_ones_are_kept_but_not_for_ever() -> Tested {
     let paths = paths_in(folder.path());
     filled(&paths)?;
     for _ in 0..5 {
-        fs::remove_dir_all(paths.data.join(FOLDER))?;
-        fs::write(paths.data.join(FOLDER), b"no folder")?;
+        fs::remove_dir_all(paths.data.join(INDEX_FOLDER))?;
+        fs::write(paths.data.join(INDEX_FOLDER), b"no folder")?;
         let (index, notice) = Index::open(&paths)?;
         assert!(notice.is_some());
         assert_filled(&index);
@@ -250,7 +250,7 @@ fn an_index_of_a_newer_jamtty_is_left_alone() -> Tested {
     let folder = tempfile::tempdir()?;
     let paths = paths_in(folder.path());
     filled(&paths)?;
-    let (disk, mut entries) = Disk::open(&paths.data.join(FOLDER))?;
+    let (disk, mut entries) = Disk::open(&paths.data.join(INDEX_FOLDER))?;
     Seal::take_from(&mut entries)?;
     entries.insert(b"profile".to_vec(), vec![2, 1, 1]);
     let (seal_key, seal) = Seal::of(&entries, 99).entry();
