@@ -16,7 +16,7 @@ use super::peer_run::{card, plain_options};
 use super::short_lived::{NO_ARGS, Reach};
 use super::show::{self, finding_lines};
 use crate::config::{Config, Loaded};
-use crate::peer::api::{Doctor, Finding, Status};
+use crate::peer::api::{Doctor, Finding, Status, Topic};
 
 pub(super) fn run(context: &Context) -> Outcome {
     let mut findings = Vec::new();
@@ -56,7 +56,7 @@ pub(super) fn run(context: &Context) -> Outcome {
 }
 
 fn finding(what: &str, why: &str, remedy: &str) -> Finding {
-    Finding { what: what.to_owned(), why: why.to_owned(), remedy: remedy.to_owned() }
+    Finding { about: Topic::Machine, what: what.to_owned(), why: why.to_owned(), remedy: remedy.to_owned() }
 }
 
 /// What the peer itself finds; a short-lived one opens the card that would be used.
@@ -90,7 +90,7 @@ fn print(context: &Context, running: bool, peer: Option<Doctor>, findings: &[Fin
         // All findings come below, ours and the peer's.
         show::print(out, &Doctor { findings: Vec::new(), ..peer })?;
     }
-    for Finding { what, why, remedy } in findings {
+    for Finding { what, why, remedy, .. } in findings {
         if out.form == Form::Plain {
             out.row(&["finding", what, why, remedy])?;
         } else {

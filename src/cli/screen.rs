@@ -1,6 +1,7 @@
 //! No command, and `attach`: opens the screen, on the running peer or on one that is started for it.
 
 use std::io::IsTerminal;
+use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
 use std::sync::mpsc::sync_channel;
 use std::thread;
@@ -8,8 +9,9 @@ use std::thread;
 use super::context::Context;
 use super::exit::{Outcome, Stop};
 use super::output::bug;
-use super::{help, panic_report};
+use super::{demo, help, panic_report};
 use crate::config::Config;
+use crate::paths::{IDENTITY_FILE, INDEX_FOLDER, LOG_FOLDER};
 use crate::peer::api::{ErrorCode, ErrorReply};
 use crate::tui::keymap::{Keymap, Override};
 use crate::tui::look::{Charset, ColorDepth, Look, Theme};
@@ -75,7 +77,6 @@ fn again(context: &Context) -> Outcome<Command> {
 
 /// A headless peer in a process of its own: it outlives the screen, whatever ends that.
 fn start_peer(context: &Context) -> Outcome<StartedPeer> {
-    use std::os::unix::process::CommandExt;
     let mut command = again(context)?;
     // In a group of its own no Ctrl-C and no hang-up of this terminal reaches it.
     command.args(["peer", "-q"]).process_group(0);
@@ -115,13 +116,13 @@ fn show(
         keymap,
         complaints,
         own_peer: child.is_some(),
-        profile: context.paths.profile.clone(),
+        band_jam: (demo::JAM, demo::PLAYERS),
+        kept: kept(context),
         first,
     };
     let mut band = again(context)?;
     // The band meets nobody but this machine.
     band.args(["demo", "--stay"]);
-    use std::os::unix::process::CommandExt;
     band.process_group(0);
     let closed = tui::run(Options { paths: context.paths.clone(), start, depth, child, band, welcomed })?;
     match closed {
@@ -136,6 +137,19 @@ fn show(
             Err(ErrorReply::new(code, "the peer did not start", why, "").into())
         }
     }
+}
+
+/// Where things are kept, as the person would look for them.
+fn kept(context: &Context) -> Vec<(&'static str, String)> {
+    let paths = &context.paths;
+    [
+        ("settings", context.config_path()),
+        ("key", paths.data.join(IDENTITY_FILE)),
+        ("people, jams", paths.data.join(INDEX_FOLDER)),
+        ("log", paths.state.join(LOG_FOLDER)),
+    ]
+    .map(|(what, path)| (what, path.display().to_string()))
+    .to_vec()
 }
 
 /// Keys with the config's changes, and what is wrong with those.
@@ -156,19 +170,16 @@ pub(super) fn keymap(context: &Context, config: &Config) -> (Keymap, Vec<String>
 /// Colours and characters by config, else by what the terminal says of itself.
 fn look(config: &Config) -> (Look, ColorDepth) {
     let no_color = !variable("NO_COLOR").is_empty();
-    let theme = match Theme::named(&config.ui.theme).unwrap_or(Theme::Auto) {
+    let theme = match config.ui.theme {
         Theme::Auto | Theme::Dark | Theme::Light if no_color => Theme::Mono,
         theme => theme,
     };
-    let depth = match config.ui.color_depth.as_str() {
+    let depth = match config.ui.color_depth {
         _ if no_color => ColorDepth::None,
-        "none" => ColorDepth::None,
-        "16" => ColorDepth::Ansi,
-        "256" => ColorDepth::Indexed,
-        "truecolor" => ColorDepth::True,
-        _ => depth_of(&variable("TERM"), &variable("COLORTERM")),
+        Some(depth) => depth,
+        None => depth_of(&variable("TERM"), &variable("COLORTERM")),
     };
-    let charset = Charset::named(&config.ui.charset).unwrap_or_else(|| {
+    let charset = config.ui.charset.unwrap_or_else(|| {
         let locale = ["LC_ALL", "LC_CTYPE", "LANG"].map(variable).into_iter().find(|value| !value.is_empty());
         charset_of(&locale.unwrap_or_default(), &variable("TERM"))
     });

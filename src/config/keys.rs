@@ -1,5 +1,6 @@
 //! Every key of the config, once: its name, what it takes, how it is set and read.
 
+use super::look::{self, Charset, ColorDepth, Theme, Words};
 use super::{Channels, Config, ConfigError, LogLevel};
 use crate::domain::level::Gain;
 use crate::domain::stream::Codec;
@@ -154,9 +155,13 @@ fn text_or_auto(text: Option<&String>) -> Value {
     Value::Text(text.cloned().unwrap_or_else(|| "auto".to_owned()))
 }
 
-/// A text that is one of these.
-fn one_of(value: &Value, allowed: &[&str]) -> Option<String> {
-    value.text().filter(|text| allowed.contains(text)).map(str::to_owned)
+/// A text that is one of these words.
+fn one_of<T: Copy>(value: &Value, words: Words<T>) -> Option<T> {
+    value.text().and_then(|text| look::named(words, text))
+}
+
+fn word<T: PartialEq>(words: Words<T>, meant: &T) -> Value {
+    Value::Text(look::name_of(words, meant).to_owned())
 }
 
 fn items(value: &Value) -> Option<Vec<String>> {
@@ -370,27 +375,20 @@ pub static KEYS: [Key; 21] = [
     Key {
         path: "ui.theme",
         allowed: "\"auto\", \"dark\", \"light\", \"mono\" or \"plain\"",
-        set: |config, value| {
-            one_of(value, &["auto", "dark", "light", "mono", "plain"]).map(|theme| config.ui.theme = theme)
-        },
-        get: |config| Value::Text(config.ui.theme.clone()),
+        set: |config, value| one_of(value, Theme::WORDS).map(|theme| config.ui.theme = theme),
+        get: |config| word(Theme::WORDS, &config.ui.theme),
     },
     Key {
         path: "ui.charset",
         allowed: "\"auto\", \"unicode\", \"compat\" or \"ascii\"",
-        set: |config, value| {
-            one_of(value, &["auto", "unicode", "compat", "ascii"]).map(|charset| config.ui.charset = charset)
-        },
-        get: |config| Value::Text(config.ui.charset.clone()),
+        set: |config, value| one_of(value, Charset::WORDS).map(|charset| config.ui.charset = charset),
+        get: |config| word(Charset::WORDS, &config.ui.charset),
     },
     Key {
         path: "ui.color_depth",
         allowed: "\"auto\", \"none\", \"16\", \"256\" or \"truecolor\"",
-        set: |config, value| {
-            one_of(value, &["auto", "none", "16", "256", "truecolor"])
-                .map(|depth| config.ui.color_depth = depth)
-        },
-        get: |config| Value::Text(config.ui.color_depth.clone()),
+        set: |config, value| one_of(value, ColorDepth::WORDS).map(|depth| config.ui.color_depth = depth),
+        get: |config| word(ColorDepth::WORDS, &config.ui.color_depth),
     },
     Key {
         path: "log.level",

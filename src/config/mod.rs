@@ -15,6 +15,9 @@ use crate::domain::strip::DelayMode;
 pub mod edit;
 pub mod file;
 pub mod keys;
+pub mod look;
+
+use look::{Charset, ColorDepth, Theme};
 
 pub use file::Warning;
 
@@ -101,20 +104,14 @@ pub struct LogConfig {
 }
 
 /// `[ui]`.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct UiConfig {
-    /// `auto`, `dark`, `light`, `mono` or `plain`.
-    pub theme: String,
-    /// `auto`, `unicode`, `compat` or `ascii`.
-    pub charset: String,
-    /// `auto`, `none`, `16`, `256` or `truecolor`.
-    pub color_depth: String,
-}
-
-impl Default for UiConfig {
-    fn default() -> Self {
-        Self { theme: "auto".to_owned(), charset: "auto".to_owned(), color_depth: "auto".to_owned() }
-    }
+    /// The colours.
+    pub theme: Theme,
+    /// The characters; `None`: by locale and terminal.
+    pub charset: Option<Charset>,
+    /// How many colours; `None`: as the terminal says.
+    pub color_depth: Option<ColorDepth>,
 }
 
 /// A line of `[keys]`.

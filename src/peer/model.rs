@@ -334,7 +334,7 @@ impl Model {
             offers: 0,
             sending: None,
             card: None,
-            card_trouble: "it is being opened".to_owned(),
+            card_trouble: String::new(),
             threads: BTreeMap::new(),
             looped: false,
             readings: Readings::default(),

@@ -84,7 +84,7 @@ pub enum CardOptions {
         output: Option<String>,
         /// `1`, `2`, `left`, `right`; `None`: mono from the first channel of a mono card, else stereo.
         channels: Option<String>,
-        /// Samples per channel a callback; `None`: 64 if the card does it, else the nearest.
+        /// Samples per channel a callback; `None`: 128, or the nearest the card does; JACK's server decides its own.
         period: Option<u32>,
         /// The names are kept in the settings: a card that has none of them now is waited for.
         remembered: bool,

@@ -79,7 +79,7 @@ pub enum Place {
     Everywhere,
     /// On one screen.
     On(Tab),
-    /// Wherever a jam is heard: the jam and the stage view.
+    /// In the first steps and the audio set-up.
     Setup,
     /// In the palette only.
     Palette,

@@ -1,6 +1,6 @@
 //! The way to the peer: one thread asks, one listens; a lost connection is made again.
 
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender, TrySendError, sync_channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -142,7 +142,7 @@ fn run(
 
 /// A channel end as a place for news.
 pub(super) fn into<T: Send + 'static>(
-    sender: &Sender<T>,
+    sender: &SyncSender<T>,
     wrap: fn(PeerNews) -> T,
 ) -> impl Fn(PeerNews) + Send + Clone + 'static {
     let sender = sender.clone();

@@ -32,7 +32,11 @@ pub(super) fn model() -> Model {
         keymap: Keymap::default(),
         complaints: Vec::new(),
         own_peer: false,
-        profile: "default".to_owned(),
+        band_jam: ("House band", 3),
+        kept: vec![
+            ("settings", "~/.config/jamtty/config.toml".to_owned()),
+            ("key", "~/.local/share/jamtty/default/identity.key".to_owned()),
+        ],
         first: None,
     };
     Model::new(start, (80, 24))
@@ -67,7 +71,11 @@ fn status() -> Status {
             clock: None,
         }),
         card_trouble: String::new(),
-        threads: vec![ThreadPriority { thread: "card".to_owned(), priority: "real-time (70)".to_owned() }],
+        threads: vec![ThreadPriority {
+            thread: "card".to_owned(),
+            priority: "real-time (70)".to_owned(),
+            remedy: String::new(),
+        }],
         levels: Levels::default(),
         jam: None,
         addresses: vec!["/ip4/10.0.0.7/udp/41234/quic-v1".to_owned()],
@@ -246,7 +254,8 @@ pub(super) fn first_start() -> Model {
             keymap: Keymap::default(),
             complaints: Vec::new(),
             own_peer: true,
-            profile: "default".to_owned(),
+            band_jam: model.band_jam,
+            kept: model.kept.clone(),
             first: Some("Melodi".to_owned()),
         },
         (80, 24),

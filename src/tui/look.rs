@@ -2,6 +2,8 @@
 
 use ratatui::style::{Color, Modifier, Style};
 
+pub use crate::config::look::{Charset, ColorDepth, Theme};
+
 /// What a piece of the screen means; the theme says how that looks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Role {
@@ -27,37 +29,7 @@ pub enum Role {
     Stopped,
 }
 
-/// A set of colours.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Theme {
-    /// The 16 colours of the user's own terminal.
-    Auto,
-    /// For dark backgrounds: measured to differ for every kind of colour vision.
-    Dark,
-    /// The same for light backgrounds.
-    Light,
-    /// Attributes only.
-    Mono,
-    /// Nothing at all.
-    Plain,
-}
-
 impl Theme {
-    /// Its name in the config.
-    pub const ALL: [(&'static str, Self); 5] = [
-        ("auto", Self::Auto),
-        ("dark", Self::Dark),
-        ("light", Self::Light),
-        ("mono", Self::Mono),
-        ("plain", Self::Plain),
-    ];
-
-    /// By its name.
-    #[must_use]
-    pub fn named(name: &str) -> Option<Self> {
-        Self::ALL.iter().find(|(known, _)| *known == name).map(|(_, theme)| *theme)
-    }
-
     /// Fine, watch and bad: at least dE76 50 (dark) and 36 (light) apart for normal, protan, deutan
     /// and tritan vision, contrast 4.5 on #101418 and #FFFFFF.
     const fn levels(self) -> Option<[Color; 3]> {
@@ -108,28 +80,7 @@ impl Theme {
     }
 }
 
-/// Which characters the terminal shows as one cell.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Charset {
-    /// Box lines, eighths of blocks, braille.
-    Unicode,
-    /// The same without braille.
-    Compat,
-    /// What is on every keyboard.
-    Ascii,
-}
-
 impl Charset {
-    /// Its name in the config, `auto` aside.
-    pub const ALL: [(&'static str, Self); 3] =
-        [("unicode", Self::Unicode), ("compat", Self::Compat), ("ascii", Self::Ascii)];
-
-    /// By its name; `None` for `auto` too.
-    #[must_use]
-    pub fn named(name: &str) -> Option<Self> {
-        Self::ALL.iter().find(|(known, _)| *known == name).map(|(_, charset)| *charset)
-    }
-
     /// Left top, right top, left bottom, right bottom, horizontal, vertical.
     #[must_use]
     pub const fn frame(self) -> [char; 6] {
@@ -138,19 +89,6 @@ impl Charset {
             Self::Ascii => ['+', '+', '+', '+', '-', '|'],
         }
     }
-}
-
-/// How many colours the terminal takes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ColorDepth {
-    /// None: attributes only.
-    None,
-    /// 16.
-    Ansi,
-    /// 256.
-    Indexed,
-    /// All.
-    True,
 }
 
 /// Theme and characters together.

@@ -23,9 +23,10 @@ pub mod update;
 pub mod why;
 pub mod widgets;
 
+use std::collections::VecDeque;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::thread;
 use std::time::Duration;
 
@@ -91,6 +92,9 @@ enum Inlet {
     Bug,
 }
 
+/// What may wait for the loop. When it is full whoever sends waits; the peer then stops telling this client, and
+/// nobody else notices.
+const INLETS_MAX: usize = 256;
 /// Messages taken before a frame is drawn: a flood of them must not keep the screen from being drawn.
 const TAKEN_MAX: usize = 64;
 /// How long requests may take to get out when the screen closes.
@@ -101,9 +105,10 @@ const CLOSE_WITHIN: Duration = Duration::from_millis(100);
 /// # Errors
 /// If there is no terminal that could show it.
 pub fn run(options: Options) -> Result<Closed, ErrorReply> {
-    let (inlets, inbox) = channel();
+    let (inlets, inbox) = sync_channel(INLETS_MAX);
     let bug = inlets.clone();
-    terminal::give_back_on_panic(move || drop(bug.send(Inlet::Bug)));
+    // Without waiting: the thread that has the bug may be the one that reads.
+    terminal::give_back_on_panic(move || drop(bug.try_send(Inlet::Bug)));
     terminal::take().map_err(|error| {
         ErrorReply::new(
             ErrorCode::Failed,
@@ -124,12 +129,14 @@ struct Screen {
     band: Option<Child>,
     band_command: Command,
     welcomed: PathBuf,
+    /// What we tell ourselves: the queue of the others may be full.
+    own: VecDeque<Message>,
     /// We stopped ourselves, and the signal that went us on is still to come.
     stopped: bool,
 }
 
 impl Screen {
-    fn new(options: Options, inlets: &Sender<Inlet>) -> Self {
+    fn new(options: Options, inlets: &SyncSender<Inlet>) -> Self {
         let size = terminal::size();
         let written = inlets.clone();
         let display = Display::new(size, options.depth, move || drop(written.send(Inlet::Written)));
@@ -152,17 +159,18 @@ impl Screen {
             band: None,
             band_command: options.band,
             welcomed: options.welcomed,
+            own: VecDeque::new(),
             stopped: false,
         }
     }
 
-    fn run(mut self, inbox: &Receiver<Inlet>, inlets: &Sender<Inlet>) -> Closed {
+    fn run(mut self, inbox: &Receiver<Inlet>, inlets: &SyncSender<Inlet>) -> Closed {
         let mut was_up = false;
         self.draw();
         loop {
-            let first = match wait(inbox, self.model.wake_at()) {
-                Some(first) => first,
-                None => Inlet::Message(Message::Wake),
+            let first = match self.own.pop_front() {
+                Some(own) => Inlet::Message(own),
+                None => wait(inbox, self.model.wake_at()).unwrap_or(Inlet::Message(Message::Wake)),
             };
             let more = inbox.try_iter().take(TAKEN_MAX);
             let taken: Vec<Inlet> = std::iter::once(first).chain(more).collect();
@@ -209,7 +217,7 @@ impl Screen {
     }
 
     /// Does one thing; `Some` when the screen is to close.
-    fn apply(&mut self, effect: Effect, inlets: &Sender<Inlet>) -> Option<How> {
+    fn apply(&mut self, effect: Effect, inlets: &SyncSender<Inlet>) -> Option<How> {
         match effect {
             Effect::Ask { id, action, args } => {
                 if !self.client.ask(id, action, args) {
@@ -220,7 +228,7 @@ impl Screen {
                         "If it stays so, end it: `jamtty quit`",
                     );
                     let news = PeerNews::Reply { id, result: Err(Box::new(error)) };
-                    let _ = inlets.send(Inlet::Message(Message::Peer(news)));
+                    self.own.push_back(Message::Peer(news));
                 }
             }
             Effect::StartBand => self.start_band(inlets),
@@ -233,7 +241,7 @@ impl Screen {
             Effect::Redraw => self.display.resize(self.model.size),
             Effect::Suspend => {
                 self.suspend();
-                let _ = inlets.send(Inlet::Message(Message::Resumed));
+                self.own.push_back(Message::Resumed);
             }
             Effect::Quit(how) => return Some(how),
         }
@@ -252,7 +260,7 @@ impl Screen {
         self.display.resize(size);
     }
 
-    fn start_band(&mut self, inlets: &Sender<Inlet>) {
+    fn start_band(&mut self, inlets: &SyncSender<Inlet>) {
         self.stop_band();
         let started =
             self.band_command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn();
@@ -267,7 +275,7 @@ impl Screen {
                 self.band = Some(child);
             }
             Err(error) => {
-                let _ = inlets.send(Inlet::Message(Message::BandEnded(error.to_string())));
+                self.own.push_back(Message::BandEnded(error.to_string()));
             }
         }
     }
@@ -322,7 +330,7 @@ fn wait(inbox: &Receiver<Inlet>, until: Option<Timestamp>) -> Option<Inlet> {
     }
 }
 
-fn read_keys(inlets: Sender<Inlet>) {
+fn read_keys(inlets: SyncSender<Inlet>) {
     thread::spawn(move || {
         loop {
             let inlet = match terminal::read_input() {
@@ -342,7 +350,7 @@ fn read_keys(inlets: Sender<Inlet>) {
     });
 }
 
-fn read_signals(inlets: Sender<Inlet>) {
+fn read_signals(inlets: SyncSender<Inlet>) {
     // Where they cannot be had, a signal ends us as it ends any program.
     let Ok(mut signals) = Signals::new([SIGTERM, SIGHUP, SIGINT, SIGTSTP, SIGCONT]) else { return };
     thread::spawn(move || {

@@ -31,8 +31,6 @@ pub struct Model {
     pub keymap: Keymap,
     /// Whether this screen started the peer, and so ends it.
     pub own_peer: bool,
-    /// Profile, for words.
-    pub profile: String,
     /// The screen that is shown.
     pub tab: Tab,
     /// Big letters over it.
@@ -81,6 +79,10 @@ pub struct Model {
     pub tone: bool,
     /// The house band.
     pub band: Band,
+    /// The jam that it opens, and how many it is.
+    pub band_jam: (&'static str, u32),
+    /// Where things are kept: what, and the file or folder.
+    pub kept: Vec<(&'static str, String)>,
     /// Requests without an answer yet.
     pub(super) asked: BTreeMap<u64, Asked>,
     pub(super) last_id: u64,
@@ -304,8 +306,10 @@ pub struct Start {
     pub complaints: Vec<String>,
     /// This screen started the peer.
     pub own_peer: bool,
-    /// Profile, for words.
-    pub profile: String,
+    /// The jam that the house band opens, and how many it is.
+    pub band_jam: (&'static str, u32),
+    /// Where things are kept: what, and the file or folder.
+    pub kept: Vec<(&'static str, String)>,
     /// The first start: the first steps come by themselves, with this name offered.
     pub first: Option<String>,
 }
@@ -326,7 +330,6 @@ impl Model {
             look: start.look,
             keymap: start.keymap,
             own_peer: start.own_peer,
-            profile: start.profile,
             tab: Tab::Lobby,
             stage: false,
             setup,
@@ -351,6 +354,8 @@ impl Model {
             redo: Vec::new(),
             tone: false,
             band: Band::Away,
+            band_jam: start.band_jam,
+            kept: start.kept,
             asked: BTreeMap::new(),
             last_id: 0,
             due: Due { status: None, listing: None, links: None, doctor: None },
@@ -447,7 +452,7 @@ impl Model {
     pub fn fix(&self) -> Option<Fix> {
         let causes =
             super::why::causes(self.status.as_ref(), &self.links, self.doctor.as_ref(), &self.history);
-        causes.into_iter().filter(|cause| cause.weight > 0.0).find_map(|cause| cause.fix)
+        super::why::first_fix(&causes).cloned()
     }
 
     /// When the model wants to be woken at the latest.

@@ -1,7 +1,7 @@
 //! "Why does it crackle?" in words, most likely cause first, each with one thing to try.
 
 use super::history::History;
-use crate::peer::api::{Doctor, Link, Path, Status};
+use crate::peer::api::{Doctor, Link, Path, Status, Topic};
 
 /// One cause, or the good news about one.
 #[derive(Debug, Clone, PartialEq)]
@@ -43,9 +43,9 @@ pub fn causes(
     causes.push(of_computer(status));
     causes.push(of_clocks(links));
     if let Some(doctor) = doctor {
-        // What the peer itself finds and nothing above says: no network, no address, no UDP.
-        let said = ["is lost", "unevenly", "stream", "sound card", "sound does not run"];
-        let others = doctor.findings.iter().filter(|one| !said.iter().any(|words| one.what.contains(words)));
+        // What the peer itself finds and nothing above says: no network, no address.
+        let is_other = |topic| matches!(topic, Topic::Network | Topic::Machine);
+        let others = doctor.findings.iter().filter(|one| is_other(one.about));
         causes.extend(others.map(|one| Cause {
             weight: 50.0,
             what: format!("{}: {}", one.what, one.why),
@@ -70,6 +70,12 @@ pub fn causes(
     }
     causes.sort_by(|a, b| b.weight.total_cmp(&a.weight));
     causes
+}
+
+/// What `f` does: the fix of the worst cause that has one.
+#[must_use]
+pub fn first_fix(causes: &[Cause]) -> Option<&Fix> {
+    causes.iter().filter(|cause| cause.weight > 0.0).find_map(|cause| cause.fix.as_ref())
 }
 
 fn of_link(link: &Link, status: Option<&Status>, history: &History) -> Option<Cause> {
@@ -133,7 +139,11 @@ const MORE_MS: f64 = 12.0;
 
 fn of_card(status: Option<&Status>, history: &History) -> Cause {
     let Some(card) = status.and_then(|status| status.card.as_ref()) else {
-        let why = status.map_or("not known yet", |status| status.card_trouble.as_str());
+        let why = status.map_or("", |status| status.card_trouble.as_str());
+        if why.is_empty() {
+            let what = "Your sound card: being opened.".to_owned();
+            return Cause { weight: 0.0, what, advice: String::new(), fix: None };
+        }
         return Cause {
             weight: 80.0,
             what: format!("Your sound card: there is none: {why}."),
@@ -164,7 +174,7 @@ fn of_card(status: Option<&Status>, history: &History) -> Cause {
 
 fn of_computer(status: Option<&Status>) -> Cause {
     let threads = status.map_or(&[][..], |status| &status.threads);
-    let refused = threads.iter().find(|thread| is_refused(&thread.priority));
+    let refused = threads.iter().find(|thread| !thread.remedy.is_empty());
     match refused {
         Some(thread) => Cause {
             weight: 10.0,
@@ -172,20 +182,16 @@ fn of_computer(status: Option<&Status>) -> Cause {
                 "Your computer: the {} thread has no priority: {}.",
                 thread.thread, thread.priority
             ),
-            advice: "`jamtty doctor` in a shell says which group or limit gives it.".to_owned(),
+            advice: format!("Try: {}.", thread.remedy.trim_end_matches('.')),
             fix: None,
         },
         None => Cause {
             weight: 0.0,
-            what: "Your computer: fine. The sound runs before everything else.".to_owned(),
+            what: "Your computer: nothing amiss is known.".to_owned(),
             advice: String::new(),
             fix: None,
         },
     }
-}
-
-fn is_refused(priority: &str) -> bool {
-    priority.starts_with("not raised")
 }
 
 fn of_clocks(links: &[Link]) -> Cause {

@@ -50,7 +50,9 @@ const BAND: [(&str, &[u8]); 3] = [
     ("keys", include_bytes!("../../../assets/loops/keys.wav")),
 ];
 /// The jam's name.
-const JAM: &str = "House band";
+pub(super) const JAM: &str = "House band";
+/// Players in it.
+pub(super) const PLAYERS: u32 = BAND.len() as u32;
 /// Most of its windows may be damaged before a direction counts as not heard well: a busy machine
 /// stops everything for some ms now and then, more is a fault of ours.
 const DAMAGED_PCT_MAX: f64 = 1.0;

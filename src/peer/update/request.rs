@@ -1,7 +1,7 @@
 //! What each action of a request does. The names are those of `api::ACTIONS`, and a test holds them to it.
 
 use super::args::{Among, Args, find_peer, no_such_action, usage};
-use super::settings::{card, gain, moved, pan};
+use super::settings::{card, gain, moved, pan, period};
 use super::{Step, join, view};
 use crate::domain::peer_id::PeerId;
 use crate::peer::api::{ErrorCode, ErrorReply, Event, Links, Mic, RequestLine};
@@ -97,8 +97,7 @@ impl Step<'_> {
                 self.rest_if_unheard();
             }
             "audio.period" => {
-                let samples = args.need("N")?.parse::<u32>().ok().filter(|n| (16..=4096).contains(n));
-                let samples = samples.ok_or_else(|| usage(action, "a period is 16 to 4096 samples"))?;
+                let samples = period(action, args.need("N")?)?;
                 args.end()?;
                 self.effects.push(Effect::Card(CardEffect::Period(ask, samples)));
                 return Ok(());

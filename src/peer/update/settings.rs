@@ -248,15 +248,17 @@ pub(super) fn pan(args: &mut Args<'_>) -> Result<Pan, ErrorReply> {
     }
 }
 
+/// Reads the length of a block, in samples.
+pub(super) fn period(action: &str, text: &str) -> Result<u32, ErrorReply> {
+    let samples = text.parse::<u32>().ok().filter(|samples| (16..=4_096).contains(samples));
+    samples.ok_or_else(|| usage(action, "a period is 16 to 4096 samples"))
+}
+
 /// Reads the card that `audio.set` names.
 pub(super) fn card(mut args: Args<'_>) -> Result<CardOptions, ErrorReply> {
     let null = args.flag("null");
     args.end()?;
-    let period = match args.option("period").map(str::parse::<u32>) {
-        None => None,
-        Some(Ok(period)) if (16..=4096).contains(&period) => Some(period),
-        Some(_) => return Err(usage("audio.set", "a period is 16 to 4096 samples")),
-    };
+    let period = args.option("period").map(|text| period("audio.set", text)).transpose()?;
     if null {
         return Ok(CardOptions::Virtual {
             input: VirtualIn::Silence,

@@ -12,6 +12,7 @@ use crate::domain::time::{Timestamp, samples_to_ms};
 use crate::peer::api::{
     Doctor, ErrorCode, ErrorReply, Finding, Format, Interface, Jam, Link, LinkFigures, ListedJam,
     ListedPerson, Listing, Me, Participant, Path, Person, Place, Status, Strip, ThreadPriority, Ticket,
+    Topic,
 };
 use crate::peer::model::Model;
 use crate::protocol::session::CommandRefused;
@@ -65,16 +66,21 @@ pub(super) fn status(model: &Model, now: Timestamp) -> Status {
 }
 
 fn threads(model: &Model) -> Vec<ThreadPriority> {
-    let mut threads: BTreeMap<&str, &str> =
-        model.threads.iter().map(|(thread, raising)| (*thread, raising.words.as_str())).collect();
-    if let Some(card) = &model.card {
-        threads.insert("card", &card.priority);
-    }
-    let shown = |(thread, words): (&str, &str)| ThreadPriority {
+    let shown = |thread: &str, words: &str, remedy: Option<&String>| ThreadPriority {
         thread: thread.to_owned(),
         priority: words.to_owned(),
+        remedy: remedy.cloned().unwrap_or_default(),
     };
-    threads.into_iter().map(shown).collect()
+    let raised = model
+        .threads
+        .iter()
+        .map(|(thread, raising)| (*thread, shown(thread, &raising.words, raising.remedy.as_ref())));
+    let mut threads: BTreeMap<&str, ThreadPriority> = raised.collect();
+    if let Some(card) = &model.card {
+        let remedy = model.threads.get("card").and_then(|raising| raising.remedy.as_ref());
+        threads.insert("card", shown("card", &card.priority, remedy));
+    }
+    threads.into_values().collect()
 }
 
 pub(super) fn jam(model: &Model) -> Option<Jam> {
@@ -289,16 +295,20 @@ pub(super) fn doctor(model: &Model, now: Timestamp, interfaces: Vec<Interface>, 
 /// What is wrong, worst first.
 fn findings(model: &Model, links: &[Link], interfaces: &[Interface]) -> Vec<Finding> {
     let mut findings = Vec::new();
-    let mut find = |what: String, why: String, remedy: &str| {
-        findings.push(Finding { what, why, remedy: remedy.to_owned() });
+    let mut find = |about: Topic, what: String, why: String, remedy: &str| {
+        findings.push(Finding { about, what, why, remedy: remedy.to_owned() });
     };
     match &model.card {
+        // Still being opened.
+        None if model.card_trouble.is_empty() => {}
         None => find(
+            Topic::Card,
             "there is no sound card".to_owned(),
             model.card_trouble.clone(),
             "Choose another with `jamtty audio set`; `jamtty audio ls` lists them",
         ),
         Some(_) if model.readings.xruns > 0 => find(
+            Topic::Card,
             format!("the sound card was not served in time {} times", model.readings.xruns),
             "the machine was busy, or the period is short for it".to_owned(),
             "Choose a longer period: `jamtty audio set --period 128`; end what else keeps it busy",
@@ -308,16 +318,18 @@ fn findings(model: &Model, links: &[Link], interfaces: &[Interface]) -> Vec<Find
     let refused = model.threads.iter().find_map(|(thread, raising)| Some((thread, raising.remedy.as_ref()?)));
     if let Some((thread, remedy)) = refused {
         let why = format!("{thread} thread: {}", model.threads[thread].words);
-        find("the sound does not run before everything else".to_owned(), why, remedy);
+        find(Topic::Priority, "the sound does not run before everything else".to_owned(), why, remedy);
     }
     if interfaces.iter().all(|interface| interface.addresses.is_empty()) {
         find(
+            Topic::Network,
             "there is no network".to_owned(),
             "no interface in use has an address".to_owned(),
             "Plug in a cable or join a Wi-Fi network; see --iface",
         );
     } else if model.listening.is_empty() {
         find(
+            Topic::Network,
             "nobody can reach this peer".to_owned(),
             "it listens at no address".to_owned(),
             "End it and start it again; if it stays so, name an interface with --iface",
@@ -327,6 +339,7 @@ fn findings(model: &Model, links: &[Link], interfaces: &[Interface]) -> Vec<Find
         let name = &link.who.name;
         if link.path == Some(Path::Stream) {
             find(
+                Topic::Link,
                 format!("sound with {name} takes a stream"),
                 "UDP does not get through".to_owned(),
                 "Allow UDP between the two machines in their firewalls",
@@ -334,6 +347,7 @@ fn findings(model: &Model, links: &[Link], interfaces: &[Interface]) -> Vec<Find
         }
         if let Some(lost) = link.figures.lost_pct.filter(|lost| *lost > LOSS_WORTH_TELLING_PCT) {
             find(
+                Topic::Link,
                 format!("{lost:.1} % of what {name} sends is lost"),
                 "the network drops packets".to_owned(),
                 "Use a cable instead of Wi-Fi, or Opus with a lower bitrate",
@@ -341,6 +355,7 @@ fn findings(model: &Model, links: &[Link], interfaces: &[Interface]) -> Vec<Find
         }
         if let Some(jitter) = link.figures.jitter_ms.filter(|jitter| *jitter > JITTER_WORTH_TELLING_MS) {
             find(
+                Topic::Link,
                 format!("what {name} sends arrives {jitter:.1} ms unevenly"),
                 "Wi-Fi, or a busy network or machine".to_owned(),
                 "Use a cable; or hold it back longer: `jamtty do delay NAME safe`",

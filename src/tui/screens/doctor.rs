@@ -1,11 +1,11 @@
 //! Why it crackles, the links in figures, and this computer.
 
-use super::words::figure;
+use super::words::{card_missing, figure};
 use crate::tui::action::Tab;
 use crate::tui::canvas::{Canvas, fit, span, wrapped};
 use crate::tui::look::Role;
 use crate::tui::model::Model;
-use crate::tui::why::causes;
+use crate::tui::why::{causes, first_fix};
 use crate::tui::widgets::histogram;
 
 /// Draws it.
@@ -33,7 +33,7 @@ pub(super) fn draw(model: &Model, canvas: &mut Canvas<'_>) {
 pub(in crate::tui) fn why(model: &Model, canvas: &mut Canvas<'_>) {
     let (width, height) = (canvas.width(), canvas.height());
     let found = causes(model.status.as_ref(), &model.links, model.doctor.as_ref(), &model.history);
-    let fix = model.fix();
+    let fix = first_fix(&found);
     let mut y = 0;
     for (number, cause) in (1..).zip(&found) {
         let role = if cause.weight > 0.0 { Role::Watch } else { Role::Text };
@@ -48,7 +48,7 @@ pub(in crate::tui) fn why(model: &Model, canvas: &mut Canvas<'_>) {
             y += 1;
         }
         if !cause.advice.is_empty() && y < height {
-            let own = cause.fix.is_some() && cause.fix == fix;
+            let own = cause.fix.is_some() && cause.fix.as_ref() == fix;
             let words =
                 cause.fix.as_ref().filter(|_| own).map_or(String::new(), |fix| format!("  f {}", fix.what));
             canvas.line(
@@ -127,7 +127,7 @@ fn computer(model: &Model, canvas: &mut Canvas<'_>) {
             lines.push(card.description.clone());
             lines.push(format!("xruns {}   {} in the last 5 min", card.xruns, model.history.xruns()));
         }
-        None => lines.push(format!("no sound card: {}", status.card_trouble)),
+        None => lines.push(card_missing(status)),
     }
     lines.extend(status.threads.iter().map(|thread| format!("{}: {}", thread.thread, thread.priority)));
     if let Some(doctor) = &model.doctor {

@@ -83,7 +83,7 @@ pub(super) fn vitals(model: &Model) -> String {
         return format!("no peer answers ({}); trying again. q closes the screen", error.why);
     }
     let Some(status) = &model.status else { return "starting".to_owned() };
-    if model.setup.is_some() {
+    if model.setup.is_some() && !model.in_jam() {
         return "nothing is sent to anyone during set-up   (same on the command line: jamtty audio)"
             .to_owned();
     }

@@ -1,6 +1,6 @@
 //! Who is here: jams and people on this network, your own sound, and what to do when somebody is missing.
 
-use super::words::{distance, grade_of, grade_text};
+use super::words::{card_missing, distance, grade_of, grade_text};
 use crate::peer::api::{ListedJam, ListedPerson};
 use crate::tui::action::Tab;
 use crate::tui::canvas::{Canvas, fit, wrapped};
@@ -227,7 +227,7 @@ fn your_sound(model: &Model, canvas: &mut Canvas<'_>) {
             inside.text(1, 0, width, &card.description, Role::Text);
         }
         None => {
-            inside.text(1, 0, width, &format!("no sound card: {}", status.card_trouble), Role::Watch);
+            inside.text(1, 0, width, &card_missing(status), Role::Watch);
         }
     }
     let input = model.meters.get(&Source::Input);

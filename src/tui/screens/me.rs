@@ -48,22 +48,15 @@ pub(super) fn draw(model: &Model, canvas: &mut Canvas<'_>) {
     let mut part = canvas.part(left, 0, width - left, height);
     let mut inside = part.boxed("What is kept, and where", "");
     let room = inside.width().saturating_sub(2);
-    let profile = &model.profile;
-    let rows = [
-        ("settings".to_owned(), "~/.config/jamtty/config.toml".to_owned()),
-        ("key".to_owned(), format!("~/.local/share/jamtty/{profile}/identity.key")),
-        ("people, jams".to_owned(), format!("~/.local/share/jamtty/{profile}/index/")),
-        ("log".to_owned(), format!("~/.local/state/jamtty/{profile}/log/")),
-    ];
     let mut y = 1;
-    for (what, path) in rows {
-        inside.text(1, y, room, &what, Role::Dim);
-        inside.text(3, y + 1, room.saturating_sub(2), &path, Role::Text);
+    for (what, path) in &model.kept {
+        inside.text(1, y, room, what, Role::Dim);
+        inside.text(3, y + 1, room.saturating_sub(2), path, Role::Text);
         y += 2;
     }
     y += 1;
     for line in wrapped(
-        "The log holds no sound and no chat. Chat is kept nowhere: it goes with this screen. The XDG_ variables move these folders.",
+        "The log holds no sound and no chat. Chat is kept nowhere: it goes with this screen.",
         usize::from(room),
     ) {
         inside.text(1, y, room, &line, Role::Dim);
@@ -73,5 +66,4 @@ pub(super) fn draw(model: &Model, canvas: &mut Canvas<'_>) {
         model.people().iter().filter(|one| !one.you).map(|one| one.name.as_str()).collect();
     let sent = if names.is_empty() { "nobody".to_owned() } else { names.join(", ") };
     inside.text(1, y + 1, room, &format!("your sound goes to   {sent}"), Role::Text);
-    inside.text(1, y + 2, room, "internet             0 lookups", Role::Text);
 }

@@ -1,5 +1,6 @@
 //! The first steps and the audio set-up: four steps, each right with Enter.
 
+use super::words::card_missing;
 use crate::tui::canvas::{Canvas, fit, span, tail};
 use crate::tui::look::Role;
 use crate::tui::meters::Source;
@@ -11,7 +12,7 @@ use crate::tui::widgets::meter;
 pub(super) fn draw(model: &Model, canvas: &mut Canvas<'_>) {
     let Some(setup) = &model.setup else { return };
     let title = if setup.first { "Welcome to jamtty" } else { "Audio set-up" };
-    let mut inside = canvas.boxed(title, "Enter next   Backspace back   Esc later (listen only)");
+    let mut inside = canvas.boxed(title, "Enter next   Backspace back   Esc later");
     let width = inside.width().saturating_sub(2);
     let steps = Step::ALL.iter().filter(|(step, _)| setup.first || *step != Step::Name);
     let mut x = 1;
@@ -52,7 +53,7 @@ fn card_line(model: &Model) -> (String, Role) {
         None => ("looking for the sound card...".to_owned(), Role::Dim),
         Some(status) => match &status.card {
             Some(card) => (format!("in use: {}", card.description), Role::Fine),
-            None => (format!("no sound card: {}", status.card_trouble), Role::Watch),
+            None => (card_missing(status), Role::Watch),
         },
     }
 }

@@ -294,7 +294,7 @@ proptest! {
         let mut states = states_once();
         let index = state % states.len();
         let mut model = states.swap_remove(index);
-        model.look.charset = Charset::ALL[charset].1;
+        model.look.charset = [Charset::Unicode, Charset::Compat, Charset::Ascii][charset];
         // As the peer gives them, and as a hostile program in its place could.
         for name in [safe_line(&name, 32), name] {
             if let Some(jam) = model.status.as_mut().and_then(|status| status.jam.as_mut()) {

@@ -1,8 +1,18 @@
 //! Figures in words that musicians use.
 
-use crate::peer::api::Link;
+use crate::peer::api::{Link, Status};
 use crate::tui::look::Role;
 use crate::tui::model::Model;
+
+/// Why there is no card.
+#[must_use]
+pub(in crate::tui) fn card_missing(status: &Status) -> String {
+    if status.card_trouble.is_empty() {
+        "the sound card is being opened".to_owned()
+    } else {
+        format!("no sound card: {}", status.card_trouble)
+    }
+}
 
 /// A link's grade: letter, words, how near it feels.
 #[derive(Debug, Clone, PartialEq)]

@@ -1,7 +1,6 @@
 //! What each action does.
 
 use super::Step;
-use super::peer::BAND_JAM;
 use crate::peer::api::MicState;
 use crate::tui::action::{Action, Tab};
 use crate::tui::message::{Effect, How};
@@ -262,7 +261,7 @@ impl Step<'_> {
                 self.model.band = Band::Away;
                 self.effects.push(Effect::StopBand);
                 let there = self.model.status.as_ref().and_then(|status| status.jam.as_ref());
-                if there.is_some_and(|jam| jam.name == BAND_JAM) {
+                if there.is_some_and(|jam| jam.name == self.model.band_jam.0) {
                     self.change(&["leave"]);
                 }
                 self.say("the house band went home");

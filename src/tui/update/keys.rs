@@ -8,9 +8,12 @@ use crate::tui::model::{Asked, INPUT_MAX, Overlay, Purpose};
 use crate::tui::overlays::{help, palette};
 
 /// What a key did to a line of text.
-enum Typed {
-    /// It changed, or the key does nothing there.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Typed {
+    /// It changed.
     On,
+    /// The key does nothing there.
+    Not,
     /// Enter.
     Done,
     /// Esc.
@@ -18,7 +21,7 @@ enum Typed {
 }
 
 /// Types into one line.
-fn type_into(text: &mut String, key: Key) -> Typed {
+pub(super) fn type_into(text: &mut String, key: Key) -> Typed {
     match key.code {
         Code::Enter => return Typed::Done,
         Code::Esc => return Typed::Dropped,
@@ -33,7 +36,7 @@ fn type_into(text: &mut String, key: Key) -> Typed {
         Code::Char(c) if !key.ctrl && !c.is_control() && text.len() + c.len_utf8() <= INPUT_MAX => {
             text.push(c)
         }
-        _ => {}
+        _ => return Typed::Not,
     }
     Typed::On
 }
@@ -94,7 +97,7 @@ impl Step<'_> {
     fn chat_key(&mut self, key: Key) {
         let Some(text) = &mut self.model.writing else { return };
         match type_into(text, key) {
-            Typed::On => {}
+            Typed::On | Typed::Not => {}
             Typed::Dropped => self.model.writing = None,
             Typed::Done => {
                 let text = self.model.writing.take().unwrap_or_default();
@@ -135,7 +138,7 @@ impl Step<'_> {
                 _ => self.model.overlay = Some(overlay),
             },
             Overlay::Prompt { purpose, text } => match type_into(text, key) {
-                Typed::On => {
+                Typed::On | Typed::Not => {
                     if *purpose == Purpose::Filter {
                         self.model.filter.clone_from(text);
                     }
@@ -165,7 +168,7 @@ impl Step<'_> {
                     self.model.overlay = Some(overlay);
                 }
                 _ => {
-                    if let Typed::On = type_into(filter, key) {
+                    if let Typed::On | Typed::Not = type_into(filter, key) {
                         self.model.overlay = Some(overlay);
                     }
                 }
@@ -260,15 +263,12 @@ fn list_key(filter: &mut String, chosen: &mut usize, count: usize, key: Key) -> 
         Code::Down | Code::Tab => *chosen = (*chosen + 1).min(last),
         Code::PageUp => *chosen = chosen.saturating_sub(10),
         Code::PageDown => *chosen = (*chosen + 10).min(last),
-        _ => {
-            let before = filter.len();
-            match type_into(filter, key) {
-                Typed::On if filter.len() != before => *chosen = 0,
-                Typed::On => {}
-                Typed::Done => return (false, true),
-                Typed::Dropped => return (false, false),
-            }
-        }
+        _ => match type_into(filter, key) {
+            Typed::On => *chosen = 0,
+            Typed::Not => {}
+            Typed::Done => return (false, true),
+            Typed::Dropped => return (false, false),
+        },
     }
     (true, false)
 }

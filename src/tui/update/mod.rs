@@ -31,6 +31,24 @@ struct Step<'a> {
     effects: Vec<Effect>,
 }
 
+/// What does all that was done: steps of the same fader add up, anything else is as it was set last.
+fn after(before: &[Vec<String>], doing: Vec<Vec<String>>) -> Vec<Vec<String>> {
+    let by = |orders: &[Vec<String>]| match orders {
+        [order] if order[0].ends_with(".by") => order.last()?.parse::<f32>().ok(),
+        _ => None,
+    };
+    match (by(before), by(&doing)) {
+        (Some(so_far), Some(more)) => {
+            let mut order = doing;
+            if let Some(last) = order[0].last_mut() {
+                *last = (so_far + more).to_string();
+            }
+            order
+        }
+        _ => doing,
+    }
+}
+
 impl Step<'_> {
     fn message(&mut self, message: Message) {
         if self.model.toast.as_ref().and_then(|toast| toast.until).is_some_and(|until| until <= self.now) {
@@ -91,7 +109,7 @@ impl Step<'_> {
         // Holding a key is one change: the first state before it counts.
         let same = |last: &Undo| last.what == what && last.undoing.len() == undoing.len();
         match self.model.undo.last_mut() {
-            Some(last) if same(last) => last.doing = doing,
+            Some(last) if same(last) => last.doing = after(&last.doing, doing),
             _ => {
                 if self.model.undo.len() == UNDO_MAX {
                     self.model.undo.remove(0);

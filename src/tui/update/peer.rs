@@ -14,9 +14,6 @@ use crate::tui::model::{
     Asked, Band, CHAT_MAX, ChatLine, Due, LOG_MAX, LogLine, Overlay, PeerLink, Purpose, Toast,
 };
 
-/// The jam that the house band opens.
-pub(in crate::tui) const BAND_JAM: &str = "House band";
-
 /// 20 a second: more is not seen, fewer jumps.
 const METERS_US: u64 = 50_000;
 /// Where meters stand still, a change of state is soon enough after this.
@@ -121,7 +118,7 @@ impl Step<'_> {
             },
             Asked::Join { jam } => match result {
                 Ok(_) => self.model.due.status = Some(self.now),
-                Err(error) if error.code == ErrorCode::Refused && error.to_string().contains("code") => {
+                Err(error) if error.code == ErrorCode::Refused && !self.is_open(&jam) => {
                     self.model.overlay =
                         Some(Overlay::Prompt { purpose: Purpose::Code { jam }, text: String::new() });
                     self.complain(&error.to_string());
@@ -134,6 +131,11 @@ impl Step<'_> {
                 Err(error) => self.complain(&error.to_string()),
             },
         }
+    }
+
+    /// Whether a jam that was asked for is known to want no code word.
+    fn is_open(&self, jam: &str) -> bool {
+        self.model.listing.jams.iter().any(|one| one.name == jam && !one.closed)
     }
 
     /// What was asked, as its type; says it if it failed.
@@ -353,9 +355,10 @@ impl Step<'_> {
         if self.model.band != Band::Coming || self.model.in_jam() {
             return;
         }
-        if self.model.listing.jams.iter().any(|jam| jam.name == BAND_JAM && jam.count >= 3) {
+        let (name, players) = self.model.band_jam;
+        if self.model.listing.jams.iter().any(|jam| jam.name == name && jam.count >= players) {
             self.model.band = Band::Here;
-            self.ask(Asked::Join { jam: BAND_JAM.to_owned() }, &["join", &format!("name={BAND_JAM}")]);
+            self.ask(Asked::Join { jam: name.to_owned() }, &["join", &format!("name={name}")]);
         } else {
             self.model.due.listing = Some(self.later(CALM_US));
         }

@@ -1,10 +1,11 @@
 //! The first steps and the audio set-up: every step is right with Enter.
 
 use super::Step;
+use super::keys::{Typed, type_into};
 use crate::peer::api::Status;
 use crate::tui::key::{Code, Key};
 use crate::tui::message::Effect;
-use crate::tui::model::{Asked, INPUT_MAX, Model, Setup, Step as SetupStep};
+use crate::tui::model::{Asked, Model, Setup, Step as SetupStep};
 
 /// Blocks that are offered.
 pub(in crate::tui) const PERIODS: [u32; 5] = [32, 64, 128, 256, 512];
@@ -60,14 +61,7 @@ impl Step<'_> {
             Code::Enter => self.finish(),
             Code::Esc => self.end_setup("set-up left. A in the lobby brings it back"),
             Code::Backspace if setup.name.is_empty() => self.back(),
-            Code::Backspace => {
-                setup.name.pop();
-            }
-            Code::Char('u') if key.ctrl => setup.name.clear(),
-            Code::Char(c) if !key.ctrl && !c.is_control() && setup.name.len() < INPUT_MAX => {
-                setup.name.push(c)
-            }
-            _ => return false,
+            _ => return type_into(&mut setup.name, key) == Typed::On,
         }
         true
     }
@@ -162,7 +156,7 @@ pub(in crate::tui) struct Choice {
 pub(in crate::tui) fn choices(model: &Model) -> Vec<Choice> {
     let mut choices = Vec::new();
     // One that is still being opened is as good as open: Enter must not put another in its place.
-    let is_there = |status: &Status| status.card.is_some() || status.card_trouble.contains("being opened");
+    let is_there = |status: &Status| status.card.is_some() || status.card_trouble.is_empty();
     if model.status.as_ref().is_none_or(is_there) {
         choices.push(Choice { label: "as it is now".to_owned(), note: "found by itself", words: Vec::new() });
     }

@@ -64,6 +64,9 @@ pub struct ThreadPriority {
     pub thread: String,
     /// Whether its priority is raised, and if not why, in words.
     pub priority: String,
+    /// What to do; empty where nothing is amiss.
+    #[serde(default)]
+    pub remedy: String,
 }
 
 /// Where a virtual card's samples lie in time, so that files of several can be laid side by side.

@@ -58,9 +58,27 @@ pub struct Interface {
     pub addresses: Vec<String>,
 }
 
+/// What a finding is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Topic {
+    /// The sound card.
+    Card,
+    /// Threads that are not raised.
+    Priority,
+    /// Interfaces and addresses.
+    Network,
+    /// The link to someone.
+    Link,
+    /// This machine besides: its settings, its folders, its processor.
+    Machine,
+}
+
 /// Something `doctor` found.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Finding {
+    /// What it is about.
+    pub about: Topic,
     /// What is wrong.
     pub what: String,
     /// Why.

@@ -62,7 +62,7 @@ pub struct Status {
     pub format: String,
     /// The sound card; `null` before it is open or while it is gone.
     pub card: Option<Card>,
-    /// Why there is no card; empty if there is one.
+    /// Why there is no card; empty if there is one, or while the first is being opened.
     pub card_trouble: String,
     /// Threads that must not be late.
     #[serde(default)]
