@@ -3,11 +3,13 @@
 //! World: real-time (the output callback owns it). No heap after construction, no clock.
 //!
 //! Each frame says how much delay it *required* to be there in time, in samples. The largest
-//! requirement of each 20 ms, above the floor of the last two seconds, goes into a histogram of the last
+//! requirement of each 20 ms, above the link's floor, goes into a histogram of the last
 //! 30 s; the target is the floor and the least above it that leaves no more than a small share of the
 //! time to be invented. So one late packet in a freeze of the machine costs one hidden gap and no lasting delay, while
 //! jitter, a lost packet that comes by its copy, or a phase that creeps between two clocks raise the
-//! target by just what they need. The floor follows what a card that skipped a block leaves behind.
+//! target by just what they need. The floor is what a frame that nothing held up requires: the median, over a
+//! second, of the least of each 20 ms. It follows what a card that skipped a block leaves behind, and one
+//! frame that came early moves it not at all.
 //! The delay follows the target by bending the rate of reading, never by a cut.
 
 use crate::domain::strip::DelayMode;
@@ -23,9 +25,10 @@ const BINS: usize = 1_500;
 /// Histogram cells of [`CELL`] samples each: 0.51 s of delay in all.
 const CELLS: usize = 6_144;
 const CELL: f32 = 4.0;
-/// Samples over which the floor is looked for, twice: one second. Shorter takes jitter for the floor,
-/// longer keeps a delay that a skipped block left behind.
-const FLOOR_WINDOW: u64 = RATE_HZ as u64;
+
+/// Bins whose median is the floor: one second, so that a skipped block is believed after half of one.
+/// Shorter takes jitter for the floor, longer keeps a delay that a skipped block left behind.
+const FLOOR_BINS: usize = 50;
 
 /// Samples that may have to be invented in each bin, on average, at the bias in the middle: 0.3 % of
 /// the time. A gap of one period in thirty bins is not heard (audio::conceal), and to wait a period
@@ -66,10 +69,12 @@ pub struct PlayoutDelay {
     count: usize,
     next: usize,
     bin: u64,
-    worst: Option<f32>,
-    /// The smallest requirement of this window and of the one before.
-    floors: [f32; 2],
-    floor_window: u64,
+    /// The least and the largest requirement of this bin.
+    now: Option<[f32; 2]>,
+    /// The least requirements of the last bins, how many there were, and the median.
+    leasts: [f32; FLOOR_BINS],
+    floor_count: usize,
+    floor: f32,
     /// What to hold above the floor.
     above: f32,
     /// The smallest requirement of a run of late bins, and how long the run is.
@@ -86,10 +91,7 @@ impl std::fmt::Debug for PlayoutDelay {
         write!(
             f,
             "PlayoutDelay {{ {} above {}, {} bins, {:?} }}",
-            self.above,
-            self.floor(),
-            self.count,
-            self.mode
+            self.above, self.floor, self.count, self.mode
         )
     }
 }
@@ -105,9 +107,10 @@ impl PlayoutDelay {
             count: 0,
             next: 0,
             bin: 0,
-            worst: None,
-            floors: [f32::MAX; 2],
-            floor_window: 0,
+            now: None,
+            leasts: [0.0; FLOOR_BINS],
+            floor_count: 0,
+            floor: 0.0,
             above: 0.0,
             late_run: (0.0, 0),
             least: f32::MAX,
@@ -121,8 +124,8 @@ impl PlayoutDelay {
         self.histogram.fill(0);
         self.count = 0;
         self.next = 0;
-        self.worst = None;
-        self.floors = [f32::MAX; 2];
+        self.now = None;
+        self.floor_count = 0;
         self.above = 0.0;
         self.late_run = (0.0, 0);
         self.least = f32::MAX;
@@ -146,37 +149,43 @@ impl PlayoutDelay {
     /// A frame came for the first time at output sample `at`, and `required` samples of delay would
     /// have had it there in time.
     pub fn observe(&mut self, at: u64, required: f32) {
-        let window = at / FLOOR_WINDOW;
-        if window != self.floor_window {
-            self.floor_window = window;
-            self.floors = [required, self.floors[0]];
-        }
-        self.floors[0] = self.floors[0].min(required);
         let bin = at / BIN;
         if bin != self.bin {
             self.close_bin();
             self.bin = bin;
         }
-        self.worst = Some(self.worst.map_or(required, |worst| worst.max(required)));
+        let [least, worst] = self.now.unwrap_or([required; 2]);
+        self.now = Some([least.min(required), worst.max(required)]);
     }
 
     /// Reading was moved back by `shift` samples because frames kept coming late: what this one
     /// `required` is the floor from now on.
     pub const fn moved_back(&mut self, shift: f32, required: f32) {
-        self.floors = [required; 2];
+        self.leasts = [required; FLOOR_BINS];
+        self.floor = required;
         self.least += shift;
         self.late_run = (0.0, 0);
     }
 
-    /// The smallest requirement of the last two seconds: a frame that nothing held up.
+    /// What a frame that nothing held up requires, as the last second has it; 0 before the first bin.
     #[must_use]
     pub const fn floor(&self) -> f32 {
-        self.floors[0].min(self.floors[1])
+        self.floor
+    }
+
+    fn follow_floor(&mut self, least: f32) {
+        self.leasts[self.floor_count % FLOOR_BINS] = least;
+        self.floor_count += 1;
+        let mut sorted = self.leasts;
+        let known = &mut sorted[..self.floor_count.min(FLOOR_BINS)];
+        let middle = (known.len() - 1) / 2;
+        self.floor = *known.select_nth_unstable_by(middle, f32::total_cmp).1;
     }
 
     fn close_bin(&mut self) {
-        let Some(worst) = self.worst.take() else { return };
-        let above = worst - self.floor();
+        let Some([least, worst]) = self.now.take() else { return };
+        self.follow_floor(least);
+        let above = worst - self.floor;
         let cell = ((above / CELL).ceil() as i32).clamp(0, CELLS as i32 - 1) as u16;
         if self.count == BINS {
             self.histogram[usize::from(self.bins[self.next])] -= 1;
@@ -223,7 +232,7 @@ impl PlayoutDelay {
     pub fn target(&self, held: f32) -> f32 {
         match self.mode {
             DelayMode::Auto { bias } => {
-                let needed = self.floor() + self.above;
+                let needed = self.floor + self.above;
                 let slid = if self.slide > 0.0 { self.least + self.slide } else { needed };
                 needed.max(slid) + MARGIN * (1.0 + bias.clamp(-1.0, 1.0).max(0.0) * 16.0)
             }
@@ -321,6 +330,15 @@ mod tests {
         assert!((290.0..340.0).contains(&delay.target(0.0)), "{delay:?}");
         feed(&mut delay, 20, 31, |_| 64.0);
         assert!(delay.target(0.0) < 80.0, "{delay:?}");
+    }
+
+    #[test]
+    fn a_frame_that_came_early_raises_no_delay() {
+        let mut delay = PlayoutDelay::new(DelayMode::default());
+        // Once in two seconds for a while, after a cycle that a sound server left out.
+        feed(&mut delay, 0, 20, |n| if n % 1_500 == 0 { 64.0 } else { 128.0 });
+        feed(&mut delay, 20, 5, |_| 128.0);
+        assert!((delay.target(0.0) - 128.0 - MARGIN).abs() <= CELL, "{delay:?}");
     }
 
     #[test]
