@@ -35,10 +35,12 @@ pub(super) fn run(context: &Context, command: &ConfigCommand) -> Outcome {
 
 /// What makes the file unusable ends with 78 before this. A key that does not exist ends with 78 here, and here
 /// alone: whoever checks wants to know, while a peer warns and runs, as an older one must with a newer one's file.
+/// So does a key of the screen that is taken twice or is none.
 fn check(context: &Context) -> Outcome {
     let loaded = context.settings(Vec::new())?;
     let path = context.config_path();
     let exists = path.exists();
+    let (_, complaints) = super::screen::keymap(context, &loaded.config);
     if context.out.form == Form::Json {
         let warnings = loaded.warnings.iter().map(
             |warning| json!({"line": warning.line, "key": warning.key, "did_you_mean": warning.suggestion}),
@@ -46,13 +48,16 @@ fn check(context: &Context) -> Outcome {
         let warnings = warnings.collect::<Vec<_>>();
         context
             .out
-            .json(&json!({"path": path.display().to_string(), "exists": exists, "warnings": warnings}))?;
-        return checked(&loaded);
+            .json(&json!({"path": path.display().to_string(), "exists": exists, "warnings": warnings, "keys": complaints}))?;
+        return checked(&loaded, &complaints);
     }
     for warning in &loaded.warnings {
         context.out.line(&warning.to_string())?;
     }
-    context.out.note(&match (exists, loaded.warnings.len()) {
+    for complaint in &complaints {
+        context.out.line(complaint)?;
+    }
+    context.out.note(&match (exists, loaded.warnings.len() + complaints.len()) {
         (false, _) => format!("{} does not exist: the defaults count", path.display()),
         (true, 0) => format!("{} is fine", path.display()),
         (true, 1) => "1 key is not understood, the rest counts: correct it or take it out".to_owned(),
@@ -60,11 +65,15 @@ fn check(context: &Context) -> Outcome {
             format!("{count} keys are not understood, the rest counts: correct them or take them out")
         }
     });
-    checked(&loaded)
+    checked(&loaded, &complaints)
 }
 
-fn checked(loaded: &Loaded) -> Outcome {
-    if loaded.warnings.is_empty() { Ok(()) } else { Err(Stop::Code(ErrorCode::Config.exit_code())) }
+fn checked(loaded: &Loaded, complaints: &[String]) -> Outcome {
+    if loaded.warnings.is_empty() && complaints.is_empty() {
+        Ok(())
+    } else {
+        Err(Stop::Code(ErrorCode::Config.exit_code()))
+    }
 }
 
 fn get(context: &Context, loaded: &Loaded, asked: &[Key]) -> Outcome {
