@@ -108,12 +108,15 @@ fn show(
     let (keymap, conflicts) = keymap(context, config);
     complaints.extend(conflicts);
     let (look, depth) = look(config);
+    let probe = config.ui.charset.is_none() && look.charset != Charset::Ascii;
     let welcomed = context.paths.state.join("welcomed");
     let first =
         (child.is_some() && !welcomed.exists()).then(|| config.name.clone().unwrap_or_else(pronounceable));
     let start = Start {
         look,
         keymap,
+        mouse: config.ui.mouse,
+        zone: jiff::tz::TimeZone::system(),
         complaints,
         own_peer: child.is_some(),
         band_jam: (demo::JAM, demo::PLAYERS),
@@ -124,7 +127,8 @@ fn show(
     // The band meets nobody but this machine.
     band.args(["demo", "--stay"]);
     band.process_group(0);
-    let closed = tui::run(Options { paths: context.paths.clone(), start, depth, child, band, welcomed })?;
+    let closed =
+        tui::run(Options { paths: context.paths.clone(), start, depth, probe, child, band, welcomed })?;
     match closed {
         Closed::Quit if panic_report::happened() => Err(Stop::Code(ErrorCode::Bug.exit_code())),
         Closed::Quit => Ok(()),

@@ -240,7 +240,7 @@ fn log_level(value: &Value) -> Option<LogLevel> {
 }
 
 /// All keys, in the order of the default file.
-pub static KEYS: [Key; 21] = [
+pub static KEYS: [Key; 22] = [
     Key {
         path: "name",
         allowed: "a text of at most 200 bytes on one line, \"\" for your login name",
@@ -389,6 +389,12 @@ pub static KEYS: [Key; 21] = [
         allowed: "\"auto\", \"none\", \"16\", \"256\" or \"truecolor\"",
         set: |config, value| one_of(value, ColorDepth::WORDS).map(|depth| config.ui.color_depth = depth),
         get: |config| word(ColorDepth::WORDS, &config.ui.color_depth),
+    },
+    Key {
+        path: "ui.mouse",
+        allowed: "true or false",
+        set: |config, value| switch(value).map(|on| config.ui.mouse = on),
+        get: |config| Value::Switch(config.ui.mouse),
     },
     Key {
         path: "log.level",

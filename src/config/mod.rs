@@ -104,7 +104,7 @@ pub struct LogConfig {
 }
 
 /// `[ui]`.
-#[derive(Debug, Default, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UiConfig {
     /// The colours.
     pub theme: Theme,
@@ -112,6 +112,14 @@ pub struct UiConfig {
     pub charset: Option<Charset>,
     /// How many colours; `None`: as the terminal says.
     pub color_depth: Option<ColorDepth>,
+    /// The mouse clicks and turns faders, instead of marking text.
+    pub mouse: bool,
+}
+
+impl Default for UiConfig {
+    fn default() -> Self {
+        Self { theme: Theme::default(), charset: None, color_depth: None, mouse: true }
+    }
 }
 
 /// A line of `[keys]`.

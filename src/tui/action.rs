@@ -124,6 +124,8 @@ pub enum Action {
     Suspend,
     /// Draws everything anew.
     Redraw,
+    /// Gives the mouse back to the terminal, or takes it.
+    Mouse,
     /// Closes what is open.
     Close,
     /// The line above.
@@ -264,6 +266,7 @@ pub const ENTRIES: &[Entry] = &[
     entry(Action::QuitNow, "quit_now", &[Key::ctrl('c')], Everywhere, "", "end at once"),
     entry(Action::Suspend, "suspend", &[Key::ctrl('z')], Everywhere, "", "suspend, back to the shell"),
     entry(Action::Redraw, "redraw", &[Key::ctrl('l')], Everywhere, "", "draw everything anew"),
+    entry(Action::Mouse, "mouse", &[code(Code::F(6))], Everywhere, "", "mouse: ours, or not"),
     entry(Action::Close, "close", &[code(Code::Esc)], Everywhere, "", "close what is open"),
     entry(Action::Up, "up", &[code(Code::Up), k('k')], Everywhere, "", "line above"),
     entry(Action::Down, "down", &[code(Code::Down), k('j')], Everywhere, "", "line below"),

@@ -6,12 +6,15 @@ use unicode_segmentation::UnicodeSegmentation;
 use unicode_width::UnicodeWidthStr;
 
 use super::look::{Charset, Look, Role};
+use super::mouse::{Target, Targets};
 
 /// A rectangle of the screen that is drawn on.
 #[derive(Debug)]
 pub struct Canvas<'a> {
     buffer: &'a mut Buffer,
     area: Rect,
+    /// Where is said what can be clicked; `None`: nobody asks.
+    targets: Option<&'a Targets>,
     /// How it is drawn.
     pub look: Look,
 }
@@ -28,7 +31,26 @@ impl<'a> Canvas<'a> {
     /// All of `buffer`.
     pub fn new(buffer: &'a mut Buffer, look: Look) -> Self {
         let area = buffer.area;
-        Self { buffer, area, look }
+        Self { buffer, area, targets: None, look }
+    }
+
+    /// The same, and what can be clicked is told to `targets`.
+    pub fn with_targets(buffer: &'a mut Buffer, look: Look, targets: &'a Targets) -> Self {
+        Self { targets: Some(targets), ..Self::new(buffer, look) }
+    }
+
+    /// What is drawn there can be clicked.
+    pub fn target(&self, x: u16, y: u16, width: u16, height: u16, target: Target) {
+        if let Some(targets) = self.targets {
+            targets.add(self.rect(x, y, width, height), target);
+        }
+    }
+
+    /// Nothing of what was drawn so far can be clicked any more.
+    pub fn forget_targets(&self) {
+        if let Some(targets) = self.targets {
+            targets.forget();
+        }
     }
 
     /// Columns.
@@ -45,11 +67,17 @@ impl<'a> Canvas<'a> {
 
     /// A part, by its own coordinates; what is outside is cut off.
     pub fn part(&mut self, x: u16, y: u16, width: u16, height: u16) -> Canvas<'_> {
+        let area = self.rect(x, y, width, height);
+        Canvas { buffer: self.buffer, area, targets: self.targets, look: self.look }
+    }
+
+    /// The part of the whole screen that lies there.
+    fn rect(&self, x: u16, y: u16, width: u16, height: u16) -> Rect {
         let left = self.area.x.saturating_add(x.min(self.area.width));
         let top = self.area.y.saturating_add(y.min(self.area.height));
         let width = width.min(self.area.right() - left);
         let height = height.min(self.area.bottom() - top);
-        Canvas { buffer: self.buffer, area: Rect { x: left, y: top, width, height }, look: self.look }
+        Rect { x: left, y: top, width, height }
     }
 
     /// Draws text at most `width` columns wide; gives the columns it took.

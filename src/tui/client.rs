@@ -1,10 +1,11 @@
 //! The way to the peer: one thread asks, one listens; a lost connection is made again.
 
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
-use std::thread;
+
 use std::time::{Duration, Instant};
 
 use super::message::PeerNews;
+use super::named;
 use crate::paths::Paths;
 use crate::peer::api::{ErrorCode, ErrorReply};
 use crate::peer::socket::client::{Client, Line};
@@ -50,7 +51,7 @@ impl PeerClient {
         let (orders, inbox) = sync_channel(ORDERS_MAX);
         let (done, ended) = sync_channel(1);
         let own = orders.clone();
-        thread::spawn(move || {
+        named("asker", move || {
             run(&paths, &own, &inbox, &news);
             let _ = done.send(());
         });
@@ -89,7 +90,7 @@ fn run(
                 told = true;
                 news(PeerNews::Up);
                 let (heard, closed) = (news.clone(), own.clone());
-                let listening = thread::spawn(move || {
+                let listening = named("listener", move || {
                     let error = loop {
                         match listener.next_line() {
                             Ok(Line::Event(event)) => heard(PeerNews::Event(Box::new(event))),

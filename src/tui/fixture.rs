@@ -30,6 +30,8 @@ pub(super) fn model() -> Model {
     let start = Start {
         look,
         keymap: Keymap::default(),
+        mouse: true,
+        zone: jiff::tz::TimeZone::UTC,
         complaints: Vec::new(),
         own_peer: false,
         band_jam: ("House band", 3),
@@ -252,6 +254,8 @@ pub(super) fn first_start() -> Model {
         Start {
             look: model.look,
             keymap: Keymap::default(),
+            mouse: true,
+            zone: jiff::tz::TimeZone::UTC,
             complaints: Vec::new(),
             own_peer: true,
             band_jam: model.band_jam,

@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use super::key::Key;
+use super::mouse::Gesture;
 use crate::peer::api::{ErrorReply, EventLine};
 
 /// Something that happened.
@@ -10,6 +11,8 @@ use crate::peer::api::{ErrorReply, EventLine};
 pub enum Message {
     /// A key was pressed.
     Key(Key),
+    /// The mouse did that in this column and row.
+    Mouse(Gesture, u16, u16),
     /// Text was pasted: it goes into an open field, and nowhere else.
     Paste(String),
     /// The terminal has this many columns and rows now.
@@ -62,6 +65,8 @@ pub enum Effect {
     Welcomed,
     /// Everything is drawn anew.
     Redraw,
+    /// The mouse is ours, or the terminal's.
+    Mouse(bool),
     /// Back to the shell until it says otherwise.
     Suspend,
     /// The screen closes.

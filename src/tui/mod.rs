@@ -16,6 +16,7 @@ pub mod look;
 pub mod message;
 pub mod meters;
 pub mod model;
+pub mod mouse;
 mod overlays;
 pub mod screens;
 mod terminal;
@@ -27,7 +28,7 @@ use std::collections::VecDeque;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
-use std::thread;
+use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use signal_hook::consts::{SIGCONT, SIGHUP, SIGINT, SIGTERM, SIGTSTP};
@@ -53,6 +54,8 @@ pub struct Options {
     pub start: Start,
     /// How many colours.
     pub depth: ColorDepth,
+    /// The charset was guessed: the terminal is asked how wide it draws.
+    pub probe: bool,
     /// The peer that was started for it; its end before the first answer is said.
     pub child: Option<StartedPeer>,
     /// Starts the house band.
@@ -104,7 +107,7 @@ const CLOSE_WITHIN: Duration = Duration::from_millis(100);
 ///
 /// # Errors
 /// If there is no terminal that could show it.
-pub fn run(options: Options) -> Result<Closed, ErrorReply> {
+pub fn run(mut options: Options) -> Result<Closed, ErrorReply> {
     let (inlets, inbox) = sync_channel(INLETS_MAX);
     let bug = inlets.clone();
     // Without waiting: the thread that has the bug may be the one that reads.
@@ -117,6 +120,9 @@ pub fn run(options: Options) -> Result<Closed, ErrorReply> {
             "Use another terminal, or the command line: `jamtty help`",
         )
     })?;
+    if options.probe && terminal::draws_lines_wide() {
+        options.start.look.charset = look::Charset::Ascii;
+    }
     let closed = Screen::new(options, &inlets).run(&inbox, &inlets);
     terminal::give_back();
     Ok(closed)
@@ -144,7 +150,7 @@ impl Screen {
         let client = PeerClient::start(options.paths, news);
         if let Some(child) = options.child {
             let ended = inlets.clone();
-            thread::spawn(move || {
+            named("its-peer", move || {
                 if let Ok((code, words)) = child.ended.recv() {
                     let _ = ended.send(Inlet::PeerEnded(code, words));
                 }
@@ -166,6 +172,9 @@ impl Screen {
 
     fn run(mut self, inbox: &Receiver<Inlet>, inlets: &SyncSender<Inlet>) -> Closed {
         let mut was_up = false;
+        if self.model.mouse {
+            self.display.mouse(true);
+        }
         self.draw();
         loop {
             let first = match self.own.pop_front() {
@@ -188,6 +197,7 @@ impl Screen {
                         // After a stop that could not be seen coming the shell has its own modes set.
                         terminal::give_back();
                         let _ = terminal::take();
+                        self.display.mouse(self.model.mouse);
                         Message::Resumed
                     }
                     Inlet::Signal(number) => return self.close(None, Closed::Signal(number)),
@@ -239,6 +249,7 @@ impl Screen {
                 let _ = folder.map(|_| std::fs::write(&self.welcomed, b""));
             }
             Effect::Redraw => self.display.resize(self.model.size),
+            Effect::Mouse(ours) => self.display.mouse(ours),
             Effect::Suspend => {
                 self.suspend();
                 self.own.push_back(Message::Resumed);
@@ -258,6 +269,7 @@ impl Screen {
         let size = terminal::size();
         self.model.size = size;
         self.display.resize(size);
+        self.display.mouse(self.model.mouse);
     }
 
     fn start_band(&mut self, inlets: &SyncSender<Inlet>) {
@@ -268,7 +280,7 @@ impl Screen {
             Ok(mut child) => {
                 let stderr = child.stderr.take();
                 let inlets = inlets.clone();
-                thread::spawn(move || {
+                named("band", move || {
                     let words = stderr.map_or_else(String::new, last_words);
                     let _ = inlets.send(Inlet::Message(Message::BandEnded(words)));
                 });
@@ -284,7 +296,7 @@ impl Screen {
     fn stop_band(&mut self) {
         if let Some(mut child) = self.band.take() {
             drop(child.stdin.take());
-            thread::spawn(move || child.wait());
+            named("band", move || drop(child.wait()));
         }
     }
 
@@ -318,6 +330,15 @@ pub fn last_words(mut from: impl std::io::Read) -> String {
     lines[lines.len().saturating_sub(8)..].join("\n")
 }
 
+/// A thread with a name that debuggers and `top` show.
+///
+/// # Panics
+/// If the system gives no thread, as [`thread::spawn`] does: without its threads the screen is none.
+fn named(name: &str, work: impl FnOnce() + Send + 'static) -> JoinHandle<()> {
+    let thread = thread::Builder::new().name(format!("screen-{name}")).spawn(work);
+    thread.expect("the system gives no thread for the screen")
+}
+
 /// The next thing; `None` when `until` is past.
 fn wait(inbox: &Receiver<Inlet>, until: Option<Timestamp>) -> Option<Inlet> {
     match until {
@@ -331,10 +352,13 @@ fn wait(inbox: &Receiver<Inlet>, until: Option<Timestamp>) -> Option<Inlet> {
 }
 
 fn read_keys(inlets: SyncSender<Inlet>) {
-    thread::spawn(move || {
+    named("keys", move || {
         loop {
             let inlet = match terminal::read_input() {
                 Ok(terminal::Input::Key(key)) => Inlet::Message(Message::Key(key)),
+                Ok(terminal::Input::Mouse(gesture, column, row)) => {
+                    Inlet::Message(Message::Mouse(gesture, column, row))
+                }
                 Ok(terminal::Input::Paste(text)) => Inlet::Message(Message::Paste(text)),
                 Ok(terminal::Input::Resized(columns, rows)) => {
                     Inlet::Message(Message::Resized(columns, rows))
@@ -353,7 +377,7 @@ fn read_keys(inlets: SyncSender<Inlet>) {
 fn read_signals(inlets: SyncSender<Inlet>) {
     // Where they cannot be had, a signal ends us as it ends any program.
     let Ok(mut signals) = Signals::new([SIGTERM, SIGHUP, SIGINT, SIGTSTP, SIGCONT]) else { return };
-    thread::spawn(move || {
+    named("signals", move || {
         for number in signals.forever() {
             if inlets.send(Inlet::Signal(number)).is_err() {
                 return;

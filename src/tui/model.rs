@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
+use jiff::tz::TimeZone;
+
 use super::action::Tab;
 use super::history::History;
 use super::keymap::{Context, Keymap};
@@ -41,6 +43,8 @@ pub struct Model {
     pub overlay: Option<Overlay>,
     /// What is typed into the chat; `None`: nothing is.
     pub writing: Option<String>,
+    /// The mouse is ours, and not the terminal's.
+    pub mouse: bool,
     /// `g` was pressed: a letter names the screen.
     pub going: bool,
     /// The way to the peer.
@@ -59,6 +63,8 @@ pub struct Model {
     pub meters: Meters,
     /// The last minutes.
     pub history: History,
+    /// Where this machine is: times of day are shown as clocks there show them.
+    pub zone: TimeZone,
     /// What people wrote.
     pub chat: VecDeque<ChatLine>,
     /// What happened.
@@ -117,7 +123,7 @@ pub enum Band {
 /// A line of chat.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ChatLine {
-    /// `18:31`, in UTC.
+    /// `18:31`, as clocks here show it.
     pub at: String,
     /// Who; empty for what the jam itself says.
     pub who: String,
@@ -302,8 +308,12 @@ pub struct Start {
     pub look: Look,
     /// Which key does what.
     pub keymap: Keymap,
+    /// The mouse is taken from the terminal.
+    pub mouse: bool,
     /// What is wrong in the config.
     pub complaints: Vec<String>,
+    /// Where this machine is.
+    pub zone: TimeZone,
     /// This screen started the peer.
     pub own_peer: bool,
     /// The jam that the house band opens, and how many it is.
@@ -336,6 +346,7 @@ impl Model {
             overlay: None,
             writing: None,
             going: false,
+            mouse: start.mouse,
             peer: PeerLink::Connecting,
             status: None,
             listing: Listing::default(),
@@ -344,6 +355,7 @@ impl Model {
             cards: None,
             meters: Meters::default(),
             history: History::default(),
+            zone: start.zone,
             chat: VecDeque::new(),
             log: VecDeque::new(),
             toast: None,

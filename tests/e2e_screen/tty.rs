@@ -106,6 +106,9 @@ impl Drop for Room {
     }
 }
 
+/// "Where is the cursor?", which every terminal answers.
+const CURSOR_WHERE: &[u8] = b"\x1b[6n";
+
 /// What a terminal has got so far.
 struct Shown {
     parser: vt100::Parser,
@@ -115,10 +118,13 @@ struct Shown {
     stopped: bool,
 }
 
+/// Given as environment: the terminal draws lines two columns wide.
+pub(crate) const WIDE: (&str, &str) = ("TEST_TERMINAL", "wide");
+
 /// A terminal with a program in it.
 pub(crate) struct Tty {
     master: Box<dyn MasterPty + Send>,
-    writer: Box<dyn Write + Send>,
+    writer: Arc<Mutex<Box<dyn Write + Send>>>,
     child: Box<dyn portable_pty::Child + Send + Sync>,
     shown: Arc<(Mutex<Shown>, Condvar)>,
 }
@@ -150,7 +156,11 @@ impl Tty {
             Condvar::new(),
         ));
         let mut reader = pair.master.try_clone_reader().unwrap();
+        let writer = Arc::new(Mutex::new(pair.master.take_writer().unwrap()));
+        let answers = Arc::clone(&writer);
         let fed = Arc::clone(&shown);
+        // A terminal that draws lines two columns wide, where a test wants one.
+        let wider = u16::from(env.contains(&WIDE));
         std::thread::spawn(move || {
             let mut block = [0; 8192];
             loop {
@@ -159,13 +169,17 @@ impl Tty {
                 shown.parser.process(&block[..count]);
                 shown.bytes.extend_from_slice(&block[..count]);
                 shown.ended |= count == 0;
+                if block[..count].windows(CURSOR_WHERE.len()).any(|bytes| bytes == CURSOR_WHERE) {
+                    let (row, column) = shown.parser.screen().cursor_position();
+                    let answer = format!("\x1b[{};{}R", row + 1, column + wider + 1);
+                    let _ = answers.lock().unwrap().write_all(answer.as_bytes());
+                }
                 fed.1.notify_all();
                 if count == 0 || shown.stopped {
                     return;
                 }
             }
         });
-        let writer = pair.master.take_writer().unwrap();
         Self { master: pair.master, writer, child, shown }
     }
 
@@ -178,8 +192,9 @@ impl Tty {
 
     /// Types these bytes.
     pub(crate) fn types(&mut self, keys: &str) {
-        self.writer.write_all(keys.as_bytes()).unwrap();
-        self.writer.flush().unwrap();
+        let mut writer = self.writer.lock().unwrap();
+        writer.write_all(keys.as_bytes()).unwrap();
+        writer.flush().unwrap();
     }
 
     /// Waits until what is shown is so.

@@ -1,6 +1,6 @@
 //! What a player does: the first steps, joining, the mixer, chat, panic, resizing, detaching and coming back.
 
-use crate::tty::{Room, Tty};
+use crate::tty::{Room, Tty, WIDE};
 
 #[test]
 fn a_newcomer_gets_through_the_first_steps_and_into_a_jam_with_enter_alone() {
@@ -159,4 +159,23 @@ fn a_closed_screen_of_a_broken_config_says_the_line() {
     let tty = Tty::jamtty(&room, (80, 24), &["--config", config.to_str().unwrap()]);
     tty.sees("config.toml:2");
     assert_eq!(tty.ends().0, 78);
+}
+
+#[test]
+fn the_mouse_clicks_and_a_terminal_that_draws_wide_gets_ascii() {
+    let room = Room::new();
+    room.peer("kim", &["--new", "Barn", "--in-tone", "440", "--null"]);
+    let words = [env!("CARGO_BIN_EXE_jamtty"), "attach", "--profile", "kim"];
+    let mut tty = Tty::start(&room, (80, 24), &words, &[WIDE]);
+    tty.sees("LIVE");
+    assert!(tty.contents().is_ascii(), "{}", tty.contents());
+    // The seventh screen's name, in the first row.
+    let place = tty.contents().lines().next().unwrap().find("7 Dr").unwrap();
+    tty.types(&format!("\x1b[<0;{};1M\x1b[<0;{};1m", place + 2, place + 2));
+    tty.sees("[7 Dr]");
+    tty.types("\x1b[17~");
+    tty.sees("marks text again");
+    assert!(tty.bytes().windows(8).any(|bytes| bytes == b"\x1b[?1000l"));
+    tty.types("D");
+    assert_eq!(tty.ends().0, 0);
 }

@@ -6,6 +6,7 @@ use crate::tui::action::{Action, Entry, Place};
 use crate::tui::canvas::{Canvas, fit};
 use crate::tui::look::Role;
 use crate::tui::model::Model;
+use crate::tui::mouse::Target;
 
 /// Signs, for the foot of the help.
 const SIGNS: [&str; 2] = [
@@ -69,6 +70,7 @@ pub(super) fn draw(model: &Model, canvas: &mut Canvas<'_>, filter: &str, chosen:
         let role = if index == chosen { Role::Chosen } else { own };
         let key_columns = if across == 2 { 9 } else { 14 };
         let line = format!("{mark}{} {}", fit(&keys(model, entry), key_columns), entry.what);
+        inside.target(x, y, column.saturating_sub(1), 1, Target::Line(index));
         inside.text(x, y, column.saturating_sub(1), &fit(&line, usize::from(column.saturating_sub(1))), role);
     }
     if signs > 0 {

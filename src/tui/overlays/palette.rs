@@ -5,6 +5,7 @@ use crate::tui::action::{ENTRIES, Entry};
 use crate::tui::canvas::{Canvas, fit, tail};
 use crate::tui::look::Role;
 use crate::tui::model::Model;
+use crate::tui::mouse::Target;
 
 /// How well `text` fits what was typed: the letters in order, better at the beginnings of words and in a row.
 #[must_use]
@@ -61,6 +62,7 @@ pub(super) fn draw(model: &Model, canvas: &mut Canvas<'_>, filter: &str, chosen:
         let key = model.keymap.keys_of(entry).first().map_or_else(String::new, ToString::to_string);
         let room = usize::from(width).saturating_sub(14);
         let line = format!(" {mark}{} {key:>9} ", fit(entry.what, room));
+        inside.target(0, y, width, 1, Target::Line(index));
         inside.text(0, y, width, &line, if index == chosen { Role::Chosen } else { Role::Text });
     }
     if lines.is_empty() {

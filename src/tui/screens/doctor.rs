@@ -5,6 +5,7 @@ use crate::tui::action::Tab;
 use crate::tui::canvas::{Canvas, fit, span, wrapped};
 use crate::tui::look::Role;
 use crate::tui::model::Model;
+use crate::tui::mouse::Target;
 use crate::tui::why::{causes, first_fix};
 use crate::tui::widgets::histogram;
 
@@ -82,6 +83,7 @@ fn links(model: &Model, canvas: &mut Canvas<'_>) {
     let chosen = model.chosen(Tab::Doctor, model.links.len());
     let first = super::lobby::first_row(chosen, rows, model.links.len());
     for (y, (index, link)) in (1_u16..).zip(model.links.iter().enumerate().skip(first).take(rows)) {
+        inside.target(0, y, inside.width(), 1, Target::Line(index));
         let past = model.history.link(&link.who.key);
         let quantile = |share| figure(past.and_then(|past| past.one_way_quantile(share)), 1);
         let hidden = past.map_or(0, |past| past.hidden_a_minute());

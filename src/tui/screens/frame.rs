@@ -3,8 +3,10 @@
 use crate::peer::api::{MicState, Place};
 use crate::tui::action::{Action, ENTRIES, Place as KeyPlace, Tab};
 use crate::tui::canvas::{Canvas, span, wrapped};
+use crate::tui::key::Key;
 use crate::tui::look::Role;
 use crate::tui::model::{Model, Overlay, PeerLink, Step};
+use crate::tui::mouse::Target;
 
 use super::FULL;
 use super::words::grade_of;
@@ -21,6 +23,7 @@ pub(super) fn draw(model: &Model, canvas: &mut Canvas<'_>) {
             continue;
         }
         let label = if open { format!("[{number} {name}]") } else { format!(" {number} {name}") };
+        canvas.target(x, 0, label.len() as u16, 1, Target::Do(tab.action()));
         x += gap + canvas.text(x, 0, canvas.width(), &label, if open { Role::Key } else { Role::Dim });
         // The bracket stands in the gap: names do not move when another is opened.
         x -= u16::from(open);
@@ -128,6 +131,9 @@ fn hints(model: &Model, canvas: &mut Canvas<'_>, y: u16) {
         // A word that is cut says less than none.
         if x + wide > end {
             break;
+        }
+        if let Some(key) = Key::parse(&key) {
+            canvas.target(x, y, wide - 2, 1, Target::Press(key));
         }
         x += canvas.line(x, y, wide, &[span(key, Role::Key), span(format!(" {what}  "), Role::Dim)]);
     }

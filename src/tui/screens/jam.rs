@@ -4,11 +4,12 @@ use super::jam_side;
 use super::words::{distance, figure, grade_of, grade_text};
 use super::{WIDE, lobby};
 use crate::peer::api::{MicState, Participant};
-use crate::tui::action::Tab;
+use crate::tui::action::{Action, Tab};
 use crate::tui::canvas::{Canvas, fit, span, tail, wrapped};
 use crate::tui::look::Role;
 use crate::tui::meters::Source;
 use crate::tui::model::Model;
+use crate::tui::mouse::Target;
 use crate::tui::widgets::meter;
 
 /// Players with two lines each; more have one.
@@ -70,6 +71,7 @@ pub(super) fn draw(model: &Model, canvas: &mut Canvas<'_>) {
     let pinned = jam.people.iter().enumerate().take(1.min(shown));
     let scrolled = jam.people.iter().enumerate().skip(first).take(others);
     for (index, one) in pinned.chain(scrolled) {
+        inside.target(0, y, inside.width(), each, Target::Strip(index));
         row(model, &mut inside, columns, y, one, index == chosen);
         if two {
             second_line(model, &mut inside, y + 1, one);
@@ -82,6 +84,7 @@ pub(super) fn draw(model: &Model, canvas: &mut Canvas<'_>) {
     if hidden > 0 {
         inside.text(2, y, 24, &format!(" {hidden} more: up, down "), Role::Watch);
     }
+    inside.target(0, y + 1, width, 1, Target::Strip(jam.people.len()));
     output(model, &mut inside, columns, y + 1, model.master_chosen());
     let below = y + 2;
     let left = rows.saturating_sub(below);
@@ -291,6 +294,7 @@ pub(super) fn chat(model: &Model, canvas: &mut Canvas<'_>, with_rule: bool) {
         None => {
             let words =
                 if width >= 48 { "> c to write, Enter sends, Esc back to playing" } else { "> c writes" };
+            canvas.target(1, y, width - 1, 1, Target::Do(Action::Chat));
             canvas.text(1, y, width - 1, words, Role::Dim);
         }
     }

@@ -2,11 +2,12 @@
 
 use super::words::{card_missing, distance, grade_of, grade_text};
 use crate::peer::api::{ListedJam, ListedPerson};
-use crate::tui::action::Tab;
+use crate::tui::action::{Action, Tab};
 use crate::tui::canvas::{Canvas, fit, wrapped};
 use crate::tui::look::Role;
 use crate::tui::meters::Source;
 use crate::tui::model::{Band, LobbyLine, Model};
+use crate::tui::mouse::Target;
 use crate::tui::widgets::meter;
 
 /// Rows of the two boxes at the foot.
@@ -57,6 +58,7 @@ fn compact(model: &Model, canvas: &mut Canvas<'_>) {
                 (&one.name, one.jam.clone().unwrap_or_else(|| "not in a jam".to_owned()))
             }
         };
+        canvas.target(0, y, width, 1, Target::Line(index));
         let mark = if index == chosen { ">" } else { " " };
         let half = usize::from(width) / 2;
         let line = format!("{mark} {} {rest}", fit(name, half.saturating_sub(3)));
@@ -127,6 +129,7 @@ fn draw_jams(model: &Model, canvas: &mut Canvas<'_>, count: usize) {
         let line = jam_line(jam, name, who);
         let is_chosen = index == chosen;
         let mark = if is_chosen { " > " } else { "   " };
+        inside.target(0, y, inside.width(), 1, Target::Line(index));
         inside.text(
             0,
             y,
@@ -136,6 +139,7 @@ fn draw_jams(model: &Model, canvas: &mut Canvas<'_>, count: usize) {
         );
         y += 1;
     }
+    inside.target(0, y, inside.width(), 1, Target::Do(Action::New));
     inside.text(3, y, inside.width(), &format!("{}n", fit("+ start a new jam here", name + 12)), Role::Dim);
 }
 
@@ -186,6 +190,7 @@ fn draw_people(model: &Model, canvas: &mut Canvas<'_>, before: usize, count: usi
         let mark = if is_chosen { " > " } else { "   " };
         let line = format!("{mark}{}", person_line(one, name, plays, place));
         let role = if is_chosen { Role::Key } else { Role::Text };
+        inside.target(0, row, inside.width(), 1, Target::Line(before + index));
         let used = inside.text(0, row, inside.width(), &line, role);
         // Measured only between people who send each other sound.
         let (text, role) = match model.link(&one.key) {

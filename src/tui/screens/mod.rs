@@ -18,10 +18,12 @@ mod tests;
 pub(in crate::tui) use doctor::why;
 
 use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
 
 use super::action::Tab;
 use super::canvas::Canvas;
 use super::model::Model;
+use super::mouse::{Target, Targets};
 use super::overlays;
 
 /// Fewer columns or rows than these get the small layout.
@@ -33,19 +35,32 @@ pub const WIDE: (u16, u16) = (110, 30);
 
 /// Draws everything. The buffer is blank before.
 pub fn draw(model: &Model, buffer: &mut Buffer) {
-    let mut canvas = Canvas::new(buffer, model.look);
+    draw_on(model, &mut Canvas::new(buffer, model.look));
+}
+
+/// What a click there would be about. Drawn once more to find out: clicks are rare, and what is looked for is what is
+/// seen.
+#[must_use]
+pub(in crate::tui) fn target(model: &Model, column: u16, row: u16) -> Option<Target> {
+    let mut buffer = Buffer::empty(Rect::new(0, 0, model.size.0, model.size.1));
+    let targets = Targets::default();
+    draw_on(model, &mut Canvas::with_targets(&mut buffer, model.look, &targets));
+    targets.at(column, row)
+}
+
+fn draw_on(model: &Model, canvas: &mut Canvas<'_>) {
     let (width, height) = (canvas.width(), canvas.height());
     if width < SMALL.0 || height < SMALL.1 {
-        small::one_line(model, &mut canvas);
+        small::one_line(model, canvas);
         return;
     }
     let full = width >= FULL.0 && height >= FULL.1;
     if model.stage {
-        stage::draw(model, &mut canvas);
+        stage::draw(model, canvas);
     } else if !full && model.setup.is_none() && model.tab == Tab::Jam && model.in_jam() {
-        small::jam(model, &mut canvas);
+        small::jam(model, canvas);
     } else {
-        frame::draw(model, &mut canvas);
+        frame::draw(model, canvas);
         let mut inside = canvas.part(0, 1, width, height - 3);
         if model.setup.is_some() {
             setup::draw(model, &mut inside);
@@ -60,8 +75,11 @@ pub fn draw(model: &Model, buffer: &mut Buffer) {
             }
         }
     }
-    frame::feet(model, &mut canvas);
-    overlays::draw(model, &mut canvas);
+    if model.overlay.is_some() {
+        canvas.forget_targets();
+    }
+    frame::feet(model, canvas);
+    overlays::draw(model, canvas);
     // Over everything: what people must always be able to read.
-    frame::lamps(model, &mut canvas);
+    frame::lamps(model, canvas);
 }

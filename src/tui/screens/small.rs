@@ -8,6 +8,7 @@ use crate::tui::canvas::{Canvas, fit};
 use crate::tui::look::Role;
 use crate::tui::meters::Source;
 use crate::tui::model::Model;
+use crate::tui::mouse::Target;
 use crate::tui::widgets::meter;
 
 /// One line with what must be known.
@@ -48,6 +49,7 @@ pub(super) fn jam(model: &Model, canvas: &mut Canvas<'_>) {
     let cells = fader_at.saturating_sub(9);
     let mut y = 1;
     for (index, one) in people.iter().enumerate().skip(first).take(rows) {
+        canvas.target(0, y, width, 1, Target::Strip(index));
         let mark = if index == chosen { ">" } else { " " };
         let who = if one.you { "You" } else { &one.name };
         let role = if index == chosen { Role::Key } else { Role::Text };
@@ -69,6 +71,7 @@ pub(super) fn jam(model: &Model, canvas: &mut Canvas<'_>) {
         }
         y += 1;
     }
+    canvas.target(0, y, width, 1, Target::Strip(people.len()));
     let output = model.meters.get(&Source::Output);
     let mark = if model.master_chosen() { ">" } else { " " };
     canvas.text(0, y, 8, &format!("{mark}OUT"), Role::Text);

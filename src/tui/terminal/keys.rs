@@ -1,14 +1,17 @@
 //! What the terminal sends, as the screen knows it.
 
-use crossterm::event::{Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
+use crossterm::event::{Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers, MouseButton, MouseEventKind};
 
 use crate::tui::key::{Code, Key};
+use crate::tui::mouse::Gesture;
 
 /// One thing from the terminal.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::tui) enum Input {
     /// A press.
     Key(Key),
+    /// The mouse did that in this column and row.
+    Mouse(Gesture, u16, u16),
     /// Pasted text, which is never keys.
     Paste(String),
     /// New columns and rows.
@@ -26,8 +29,20 @@ pub(in crate::tui) fn read_input() -> std::io::Result<Input> {
         Event::Key(event) => key(event).map_or(Input::Nothing, Input::Key),
         Event::Paste(text) => Input::Paste(text),
         Event::Resize(columns, rows) => Input::Resized(columns, rows),
-        Event::FocusGained | Event::FocusLost | Event::Mouse(_) => Input::Nothing,
+        Event::Mouse(event) => {
+            gesture(event.kind).map_or(Input::Nothing, |done| Input::Mouse(done, event.column, event.row))
+        }
+        Event::FocusGained | Event::FocusLost => Input::Nothing,
     })
+}
+
+const fn gesture(kind: MouseEventKind) -> Option<Gesture> {
+    match kind {
+        MouseEventKind::Down(MouseButton::Left) => Some(Gesture::Click),
+        MouseEventKind::ScrollUp => Some(Gesture::WheelUp),
+        MouseEventKind::ScrollDown => Some(Gesture::WheelDown),
+        _ => None,
+    }
 }
 
 /// A press, or a key held; `None` for releases, and for what needs Alt or a Windows key.

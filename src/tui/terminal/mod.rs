@@ -9,7 +9,6 @@ mod keys;
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
-use std::thread;
 use std::time::Duration;
 
 use ratatui::buffer::Buffer;
@@ -17,14 +16,22 @@ use ratatui::layout::Rect;
 use rustix::stdio::stdout;
 
 use super::look::ColorDepth;
+use super::named;
 use encode::Encoder;
 
 pub(super) use keys::{Input, read_input};
 
 /// Alternate screen, no cursor, bracketed paste, blank.
 const ENTER: &[u8] = b"\x1b[?1049h\x1b[?25l\x1b[?2004h\x1b[0m\x1b[2J\x1b[H";
-/// The opposite, in the opposite order.
-const LEAVE: &[u8] = b"\x1b[?2026l\x1b[?2004l\x1b[0m\x1b[?25h\x1b[?1049l";
+/// The opposite, in the opposite order; the mouse too, whoever has it.
+const LEAVE: &[u8] = b"\x1b[?2026l\x1b[?1006l\x1b[?1000l\x1b[?2004l\x1b[0m\x1b[?25h\x1b[?1049l";
+/// Presses and the wheel come to us, in the form that knows more than 223 columns.
+const MOUSE: &[u8] = b"\x1b[?1000h\x1b[?1006h";
+/// The terminal's own selection works again.
+const NO_MOUSE: &[u8] = b"\x1b[?1006l\x1b[?1000l";
+/// A character that is one column wide or two, by the terminal's own idea, in the corner; and the corner blank again.
+const PROBE: &[u8] = "\x1b[H\u{2500}".as_bytes();
+const PROBED: &[u8] = b"\x1b[H\x1b[K";
 const CLEAR: &[u8] = b"\x1b[0m\x1b[2J\x1b[H";
 /// How long a terminal that takes nothing is waited for on the way out.
 const LEAVE_WITHIN: Duration = Duration::from_millis(120);
@@ -46,6 +53,15 @@ pub(super) fn take() -> io::Result<()> {
     TAKEN.store(true, Ordering::SeqCst);
     write_within(ENTER, LEAVE_WITHIN);
     Ok(())
+}
+
+/// Whether this terminal draws lines and blocks two columns wide, as some do for the languages of East Asia. One that does
+/// not say where its cursor is (it is asked for two seconds) draws them as all others do.
+pub(super) fn draws_lines_wide() -> bool {
+    write_within(PROBE, LEAVE_WITHIN);
+    let place = crossterm::cursor::position();
+    write_within(PROBED, LEAVE_WITHIN);
+    place.is_ok_and(|(column, _)| column > 1)
 }
 
 /// Gives the terminal back as it was; safe to call at any time, from any thread, more than once.
@@ -70,7 +86,7 @@ pub(super) fn give_back_on_panic(and_then: impl Fn() + Send + Sync + 'static) {
 /// Writes, but waits no longer than this: a terminal that takes nothing keeps nobody here.
 fn write_within(bytes: &'static [u8], limit: Duration) {
     let (done, waited) = sync_channel(1);
-    thread::spawn(move || {
+    named("terminal", move || {
         write_all(bytes);
         let _ = done.send(());
     });
@@ -100,6 +116,8 @@ pub(super) struct Display {
     idle: Receiver<()>,
     busy: bool,
     clear: bool,
+    /// Goes before the next frame.
+    before: Vec<u8>,
 }
 
 impl Display {
@@ -108,7 +126,7 @@ impl Display {
         let area = Rect::new(0, 0, size.0, size.1);
         let (frames, inbox) = sync_channel::<Vec<u8>>(1);
         let (told, idle_inbox) = sync_channel(1);
-        thread::spawn(move || {
+        named("frames", move || {
             while let Ok(bytes) = inbox.recv() {
                 // The last words go out even if the screen is given back meanwhile: they are harmless then.
                 if TAKEN.load(Ordering::SeqCst) {
@@ -126,6 +144,7 @@ impl Display {
             idle: idle_inbox,
             busy: false,
             clear: false,
+            before: Vec::new(),
         }
     }
 
@@ -135,6 +154,11 @@ impl Display {
         self.shown = Buffer::empty(area);
         self.next = Buffer::empty(area);
         self.clear = true;
+    }
+
+    /// Takes the mouse from the terminal, or gives it back.
+    pub(super) fn mouse(&mut self, ours: bool) {
+        self.before.extend_from_slice(if ours { MOUSE } else { NO_MOUSE });
     }
 
     /// Draws what is different from what is shown; does nothing while the terminal has not taken the last frame.
@@ -147,7 +171,7 @@ impl Display {
         }
         self.next.reset();
         draw(&mut self.next);
-        let mut bytes = Vec::new();
+        let mut bytes = std::mem::take(&mut self.before);
         if std::mem::take(&mut self.clear) {
             bytes.extend_from_slice(CLEAR);
             self.encoder.forget();

@@ -42,6 +42,7 @@ impl Step<'_> {
             Action::QuitNow => self.quit(),
             Action::Suspend => self.effects.push(Effect::Suspend),
             Action::Redraw => self.effects.push(Effect::Redraw),
+            Action::Mouse => self.mouse_toggle(),
             Action::Close => self.close(),
             Action::Up => self.move_by(-1),
             Action::Down => self.move_by(1),

@@ -2,6 +2,7 @@
 
 mod act;
 mod keys;
+mod mouse;
 pub(in crate::tui) mod peer;
 pub(in crate::tui) mod setup;
 
@@ -57,6 +58,7 @@ impl Step<'_> {
         match message {
             Message::Key(key) => self.key(key),
             Message::Paste(text) => self.paste(&text),
+            Message::Mouse(gesture, column, row) => self.mouse(gesture, column, row),
             Message::Resized(columns, rows) => {
                 self.model.size = (columns, rows);
                 self.effects.push(Effect::Redraw);

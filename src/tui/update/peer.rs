@@ -66,6 +66,15 @@ impl Step<'_> {
         self.log_at(at, text);
     }
 
+    /// `18:31:02` where this machine is, of a time as the socket has it; nothing of one that is none.
+    fn time_of_day(&self, at: &str) -> String {
+        let at = at.parse::<jiff::Timestamp>();
+        at.map_or_else(
+            |_| String::new(),
+            |at| at.to_zoned(self.model.zone.clone()).strftime("%T").to_string(),
+        )
+    }
+
     fn log_at(&mut self, at: String, text: &str) {
         if self.model.log.len() == LOG_MAX {
             self.model.log.pop_front();
@@ -270,13 +279,13 @@ impl Step<'_> {
     }
 
     pub(super) fn event(&mut self, line: &EventLine) {
-        let time = |range: std::ops::Range<usize>| line.at.get(range).unwrap_or_default().to_owned();
-        self.log_at(time(11..19), &line.event.to_string());
+        let time = self.time_of_day(&line.at);
+        self.log_at(time.clone(), &line.event.to_string());
         self.hurry();
         if self.model.due.listing.is_some() {
             self.model.due.listing = Some(self.now);
         }
-        let minute = time(11..16);
+        let minute = time.get(..5).unwrap_or_default().to_owned();
         match &line.event {
             Event::Chat { who, text } => {
                 let line = ChatLine { at: minute, who: safe_line(&who.name, 32), text: safe_line(text, 400) };

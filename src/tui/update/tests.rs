@@ -1,5 +1,7 @@
 //! Keys in, requests out: what a press asks of the peer, and what the peer's answers change.
 
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
 use serde_json::json;
 
 use crate::tui::action::Tab;
@@ -7,6 +9,8 @@ use crate::tui::fixture::{self, at};
 use crate::tui::key::{Code, Key};
 use crate::tui::message::{Effect, How, Message, PeerNews};
 use crate::tui::model::{Model, Overlay, PeerLink};
+use crate::tui::mouse::Gesture;
+use crate::tui::screens;
 use crate::tui::update::update;
 
 /// The requests that these keys made, as words.
@@ -208,4 +212,67 @@ fn any_reply_of_the_wrong_shape_is_said_and_not_fatal() {
         update(&mut model, at(2), Message::Peer(PeerNews::Reply { id, result: Ok(json!({"no": 1})) }));
     }
     assert!(model.toast.as_ref().is_some_and(|toast| toast.error));
+}
+
+#[test]
+fn a_click_chooses_and_another_opens_and_the_wheel_is_a_fader() {
+    let mut model = fixture::in_jam();
+    let (column, row) = place_of(&model, " Bo   ");
+    let click = Message::Mouse(Gesture::Click, column, row);
+    update(&mut model, at(1), click.clone());
+    assert_eq!(model.chosen_player().map(|one| one.name.as_str()), Some("Bo"));
+    assert!(!model.details);
+    update(&mut model, at(2), click);
+    assert!(model.details);
+    let ana = place_of(&model, " Ana   ");
+    let effects = update(&mut model, at(3), Message::Mouse(Gesture::WheelDown, ana.0, ana.1));
+    let wanted = [fixture::key(1), "-1".to_owned()];
+    assert!(effects.iter().any(|effect| {
+        matches!(effect, Effect::Ask { action, args, .. } if action == "fader.by" && *args == wanted)
+    }));
+    let doctor = place_of(&model, "7 Dr");
+    update(&mut model, at(4), Message::Mouse(Gesture::Click, doctor.0 + 2, doctor.1));
+    assert_eq!(model.tab, Tab::Doctor);
+    // Under something that lies over it nothing is clicked, and the wheel answers no question.
+    let question = Overlay::Confirm { question: "Leave?".to_owned(), doing: Vec::new(), quit: true };
+    model.overlay = Some(question.clone());
+    for gesture in [Gesture::Click, Gesture::WheelUp, Gesture::WheelDown] {
+        let effects = update(&mut model, at(5), Message::Mouse(gesture, doctor.0, doctor.1));
+        assert!(!effects.iter().any(|effect| matches!(effect, Effect::Quit(_))));
+        assert_eq!(model.overlay.as_ref(), Some(&question));
+    }
+}
+
+#[test]
+fn the_mouse_is_given_back_and_taken_again() {
+    let mut model = fixture::lobby();
+    let key = Message::Key(Key::plain(Code::F(6)));
+    assert!(update(&mut model, at(1), key.clone()).contains(&Effect::Mouse(false)));
+    assert!(update(&mut model, at(2), key).contains(&Effect::Mouse(true)));
+    update(&mut model, at(3), Message::Mouse(Gesture::Click, 9_999, 9_999));
+}
+
+/// Where a word is drawn.
+fn place_of(model: &Model, word: &str) -> (u16, u16) {
+    let mut buffer = Buffer::empty(Rect::new(0, 0, model.size.0, model.size.1));
+    screens::draw(model, &mut buffer);
+    for y in 0..model.size.1 {
+        let line: String = (0..model.size.0).map(|x| buffer[(x, y)].symbol()).collect();
+        if let Some(x) = line.find(word) {
+            return (u16::try_from(line[..x].chars().count()).unwrap(), y);
+        }
+    }
+    panic!("{word} is not drawn")
+}
+
+#[test]
+fn times_are_those_of_the_clock_on_the_wall() {
+    let mut model = fixture::in_jam();
+    model.zone = jiff::tz::TimeZone::fixed(jiff::tz::offset(2));
+    let line = json!({"v": 1, "at": "2026-11-22T23:31:02.500Z", "event": "chat",
+        "who": {"key": fixture::key(1), "name": "Ana"}, "text": "from the top"});
+    let line = serde_json::from_value(line).unwrap();
+    update(&mut model, at(1), Message::Peer(PeerNews::Event(Box::new(line))));
+    assert_eq!(model.chat.back().map(|said| said.at.as_str()), Some("01:31"));
+    assert_eq!(model.log.back().map(|line| line.at.as_str()), Some("01:31:02"));
 }
