@@ -55,6 +55,11 @@ test: deps deps-test ## everything
 	cargo nextest run --locked --no-fail-fast
 	cargo test --locked --doc
 
+.PHONY: figures
+figures: deps deps-test ## what the screen costs, measured with the released program
+	$(BUILD)
+	JAMTTY_MEASURED=$(CURDIR)/target/release/jamtty cargo nextest run --locked --test e2e_screen --no-capture figures
+
 .PHONY: check
 check: ## what CI runs
 	.ci/run

@@ -1,11 +1,22 @@
 //! What the screen costs, measured on this machine and printed; bounds are far from any figure.
+//!
+//! Among the tests these are short. `make figures` has them in full: the released program, a minute, eight players.
 
+use std::io::Read;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use crate::tty::{Room, Tty};
+use crate::tty::{PATIENCE, Room, Tty};
+
+/// Whether this is `make figures`.
+fn in_full() -> bool {
+    std::env::var_os("JAMTTY_MEASURED").is_some()
+}
 
 /// How long is measured.
-const SPAN: Duration = Duration::from_secs(5);
+fn span() -> Duration {
+    Duration::from_secs(if in_full() { 60 } else { 5 })
+}
 
 /// What Linux tells of to programs, on every machine.
 const TICKS_A_SECOND: f64 = 100.0;
@@ -35,8 +46,8 @@ fn an_idle_lobby_writes_nothing() {
     tty.sees("house band");
     tty.sees("virtual card");
     cost(&tty, Duration::from_secs(1));
-    let (bytes, share) = cost(&tty, SPAN);
-    println!("idle lobby: {bytes} bytes and {share:.2} % of a core in {} s", SPAN.as_secs());
+    let (bytes, share) = cost(&tty, span());
+    println!("idle lobby: {bytes} bytes and {share:.2} % of a core in {} s", span().as_secs());
     assert_eq!(bytes, 0);
 }
 
@@ -46,16 +57,17 @@ fn moving_meters_are_cheap() {
     let loops = format!("{}/assets/loops", env!("CARGO_MANIFEST_DIR"));
     let sounds = ["drums", "bass", "keys"].map(|name| format!("{loops}/{name}.wav"));
     room.peer("p0", &["--new", "Hall", "--in-file", &sounds[0], "--loop"]);
-    for number in 1..4 {
+    let players = if in_full() { 8 } else { 4 };
+    for number in 1..players {
         room.peer(&format!("p{number}"), &["--join", "Hall", "--in-file", &sounds[number % 3], "--loop"]);
     }
     let tty = Tty::jamtty(&room, (80, 24), &["attach", "--profile", "p0"]);
-    room.wait_for("p0", |status| status["jam"]["people"].as_array().is_some_and(|all| all.len() == 4));
+    room.wait_for("p0", |status| status["jam"]["people"].as_array().is_some_and(|all| all.len() == players));
     tty.sees("OUT");
     cost(&tty, Duration::from_secs(1));
-    let (bytes, share) = cost(&tty, SPAN);
-    let per_second = bytes as f64 / SPAN.as_secs_f64();
-    println!("5 moving meters at 80x24: {per_second:.0} bytes/s, {share:.2} % of a core (this build)");
+    let (bytes, share) = cost(&tty, span());
+    let per_second = bytes as f64 / span().as_secs_f64();
+    println!("{} moving meters at 80x24: {per_second:.0} bytes/s, {share:.2} % of a core", players + 1);
     assert!(per_second < 80_000.0, "{per_second} bytes/s");
 }
 
@@ -104,4 +116,62 @@ fn a_terminal_that_takes_nothing_stops_nothing_else() {
     tty.types("D");
     let (code, _) = tty.ends();
     assert_eq!(code, 0);
+}
+
+/// When sound that is not silence was last heard, and when anything at all.
+#[derive(Clone, Copy)]
+struct Heard {
+    loud: Instant,
+    any: Instant,
+}
+
+/// Listens to raw samples until they end.
+fn listen(mut sound: impl Read + Send + 'static) -> Arc<Mutex<Heard>> {
+    let now = Instant::now();
+    let heard = Arc::new(Mutex::new(Heard { loud: now, any: now }));
+    let told = Arc::clone(&heard);
+    std::thread::spawn(move || {
+        // A block of 64 stereo samples is 512 bytes: what is read is never older than one.
+        let mut block = [0; 512];
+        while sound.read_exact(&mut block).is_ok() {
+            let loud = block
+                .chunks_exact(4)
+                .any(|sample| f32::from_le_bytes(sample.try_into().unwrap()).abs() > 1e-4);
+            let mut heard = told.lock().unwrap();
+            heard.any = Instant::now();
+            if loud {
+                heard.loud = heard.any;
+            }
+        }
+    });
+    heard
+}
+
+#[test]
+fn panic_is_silence_soon_after_the_key() {
+    let room = Room::new();
+    room.peer("ana", &["--new", "Barn", "--in-tone", "440", "--null"]);
+    let sound = listen(room.peer_heard("kim", &["--join", "Barn", "--period", "64", "--in-tone", "330"]));
+    let mut tty = Tty::jamtty(&room, (80, 24), &["attach", "--profile", "kim"]);
+    tty.sees("LIVE");
+    let wait = |what: &str, is_so: &dyn Fn(Heard) -> bool| {
+        let until = Instant::now() + PATIENCE;
+        while !is_so(*sound.lock().unwrap()) {
+            assert!(Instant::now() < until, "no {what}");
+            std::thread::park_timeout(Duration::from_millis(1));
+        }
+    };
+    let mut times = Vec::new();
+    for _ in 0..20 {
+        wait("sound", &|heard| heard.loud.elapsed() < Duration::from_millis(5));
+        let pressed = Instant::now();
+        tty.types("x");
+        // Silence is heard, and not only nothing.
+        wait("silence", &|heard| heard.any.duration_since(heard.loud) > Duration::from_millis(60));
+        let last = sound.lock().unwrap().loud;
+        times.push(last.saturating_duration_since(pressed).as_secs_f64() * 1_000.0);
+        tty.types("x");
+    }
+    times.sort_by(f64::total_cmp);
+    println!("panic key to silence in the output: p50 {:.1} ms, p95 {:.1} ms", times[10], times[18]);
 }

@@ -3,8 +3,8 @@
 use std::io::{Read, Write};
 use std::num::NonZeroU16;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::sync::{Arc, Condvar, Mutex};
+use std::process::{Child, ChildStdout, Command, Stdio};
+use std::sync::{Arc, Condvar, Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
 use portable_pty::{CommandBuilder, MasterPty, PtySize, native_pty_system};
@@ -12,6 +12,14 @@ use serde_json::Value;
 
 /// How long anything may take before the test says what was shown instead. Not a figure.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(40);
+
+/// The program: the one that was built with the tests, or the one that `make figures` measures.
+pub(crate) fn binary() -> &'static str {
+    static BINARY: OnceLock<String> = OnceLock::new();
+    BINARY.get_or_init(|| {
+        std::env::var("JAMTTY_MEASURED").unwrap_or_else(|_| env!("CARGO_BIN_EXE_jamtty").to_owned())
+    })
+}
 
 /// Folders of one test, and the peers in it.
 pub(crate) struct Room {
@@ -49,7 +57,7 @@ impl Room {
 
     /// jamtty in this room, without a terminal.
     pub(crate) fn command(&self, args: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_jamtty"));
+        let mut command = Command::new(binary());
         command.args(args).env_clear().envs(self.environment()).stdin(Stdio::null());
         command
     }
@@ -60,6 +68,18 @@ impl Room {
         command.args(args).env("JAMTTY_NAME", name).stdout(Stdio::null()).stderr(Stdio::null());
         self.peers.lock().unwrap().push(command.spawn().unwrap());
         self.wait_for(name, |status| status["card"].is_object());
+    }
+
+    /// Starts a headless peer and gives what it plays: raw samples, as its card would have had them.
+    pub(crate) fn peer_heard(&self, name: &str, args: &[&str]) -> ChildStdout {
+        let mut command =
+            self.command(&["peer", "--profile", name, "--iface", "lo", "-q", "--out-file", "-"]);
+        command.args(args).env("JAMTTY_NAME", name).stdout(Stdio::piped()).stderr(Stdio::null());
+        let mut child = command.spawn().unwrap();
+        let heard = child.stdout.take().unwrap();
+        self.peers.lock().unwrap().push(child);
+        self.wait_for(name, |status| status["card"].is_object());
+        heard
     }
 
     /// Asks a peer as a script would.
@@ -185,8 +205,7 @@ impl Tty {
 
     /// jamtty in a terminal.
     pub(crate) fn jamtty(room: &Room, size: (u16, u16), args: &[&str]) -> Self {
-        let words: Vec<&str> =
-            std::iter::once(env!("CARGO_BIN_EXE_jamtty")).chain(args.iter().copied()).collect();
+        let words: Vec<&str> = std::iter::once(binary()).chain(args.iter().copied()).collect();
         Self::start(room, size, &words, &[])
     }
 
