@@ -96,7 +96,7 @@ fn of_link(link: &Link, status: Option<&Status>, history: &History) -> Option<Ca
     let concealed = past.sum(|second| second.concealed);
     // What copies repaired was lost on the way, too, but nobody hears it.
     let lost_pct = link.figures.lost_pct.unwrap_or(0.0).max(share(lost));
-    let hidden = format!("{:.1} % hidden", share(concealed));
+    let hidden = format!("{:.1} % of the sound is made up", share(concealed));
     if share(concealed) < HEARD_PCT && lost_pct < 2.0 {
         return None;
     }
@@ -104,7 +104,7 @@ fn of_link(link: &Link, status: Option<&Status>, history: &History) -> Option<Ca
         Cause {
             weight: 20.0 + share(concealed) + lost_pct,
             what: format!(
-                "{name} -> you: packets get lost on the way, {lost_pct:.1} % now; {lost} lost, {hidden}."
+                "{name} -> you: {lost_pct:.1} % of packets get lost. Copies mend what they can; {hidden}."
             ),
             advice: "Try: a cable instead of Wi-Fi; nobody else downloading.".to_owned(),
             fix,
@@ -112,7 +112,7 @@ fn of_link(link: &Link, status: Option<&Status>, history: &History) -> Option<Ca
     } else {
         Cause {
             weight: 20.0 + share(concealed),
-            what: format!("{name} -> you: packets come late. {late} late, {hidden}."),
+            what: format!("{name} -> you: packets come late, {late} so far; {hidden}."),
             advice: format!("Try: a cable, or {name} moves nearer to the router."),
             fix,
         }

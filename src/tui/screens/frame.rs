@@ -109,13 +109,13 @@ pub(super) fn vitals(model: &Model) -> String {
         let grade = grade_of(model, link);
         format!("net {} {:.0} ms", grade.letter, grade.ms.unwrap_or(0.0))
     });
-    let lost: u64 = model
+    let hidden: u64 = model
         .links
         .iter()
         .filter_map(|link| model.history.link(&link.who.key))
-        .map(|past| past.sum(|s| s.lost))
+        .map(|past| past.sum(|s| s.concealed))
         .sum();
-    format!("{input}   {net}   lost {lost}   xruns {xruns}")
+    format!("{input}   {net}   hid {hidden}   xruns {xruns}")
 }
 
 /// The last row: keys, whole words only, help always at its end.

@@ -25,7 +25,7 @@ pub(super) fn one_line(model: &Model, canvas: &mut Canvas<'_>) {
                 .replace(" dB", "")
                 .replace(" ms", "")
                 .replace("xruns ", "xr")
-                .replace("lost ", "lost")
+                .replace("hid ", "hid")
         ),
     };
     canvas.text(used, 0, width.saturating_sub(used), &rest, Role::Text);
