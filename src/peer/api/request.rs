@@ -111,7 +111,7 @@ pub const ACTIONS: &[ActionSpec] = &[
     action("me.show", "", "who you are, and what of it others see", "Me"),
     action(
         "me.set",
-        "[name=NAME] [plays=WHAT,..] [interests=WHAT,..] [colour=WORD|none] [avatar=TEXT] [share=FIELD,..|all|none]",
+        "[name=NAME] [plays=A,B] [interests=A,B] [colour=WORD] [avatar=TEXT] [share=FIELD,..]",
         "change who you are, and what of it others see",
         "Me",
     ),

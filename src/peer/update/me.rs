@@ -5,8 +5,9 @@ use super::{Step, view};
 use crate::domain::badge::{Avatar, NameColour};
 use crate::domain::name::{Name, safe_line};
 use crate::domain::profile::{INSTRUMENTS_MAX, INTERESTS_MAX, LIST_BYTES_MAX, Profile};
+use crate::domain::session::SessionState;
 use crate::domain::sharing::{Field, Shared};
-use crate::peer::api::ErrorReply;
+use crate::peer::api::{ErrorReply, Event};
 use crate::peer::message::{Ask, DiskEffect, Effect};
 use crate::protocol::session::SessionCommand;
 
@@ -26,9 +27,24 @@ impl Step<'_> {
         self.effects.push(Effect::Disk(DiskEffect::Profile { profile, shared }));
         // Never refused: in no jam the machine keeps the card for the next.
         let _ = self.command(SessionCommand::SetProfile(card));
+        self.warn_of_a_jam_that_tells();
         let reply = view::me(self.model);
         self.reply(ask, &reply);
         Ok(())
+    }
+
+    /// A jam keeps the name it was opened with: whoever stops sharing theirs in "Ana's jam" should know.
+    fn warn_of_a_jam_that_tells(&mut self) {
+        let setup = &self.model.setup;
+        let told = |jam: &&SessionState| jam.name.as_str().contains(setup.profile.name().as_str());
+        if setup.shared.has(Field::Name) {
+            return;
+        }
+        let Some(jam) = self.model.jam.as_ref().filter(told) else { return };
+        let (what, why) =
+            (format!("this jam is still called {}", jam.name), "a jam keeps its name".to_owned());
+        let remedy = "Leave it and open another, with a name that does not say yours".to_owned();
+        self.tell(Event::Warning { what, why, remedy });
     }
 }
 

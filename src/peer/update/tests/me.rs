@@ -120,3 +120,17 @@ fn others_see_what_is_shared_and_a_fingerprint_for_a_name_that_is_not() {
         ("Zebedee", Some("teal"))
     );
 }
+
+#[test]
+fn a_jam_that_is_called_after_a_name_no_longer_shared_is_said() {
+    let mut world = World::of(1);
+    assert!(world.ask(0, "new", &[]).ok);
+    world.clear();
+    assert!(world.ask(0, "me.set", &["share=plays"]).ok);
+    assert_eq!(world.events(0), ["warning"]);
+    world.clear();
+    assert!(world.ask(0, "me.set", &["share=all"]).ok);
+    assert!(world.ask(0, "leave", &[]).ok);
+    assert!(world.ask(0, "me.set", &["share=plays"]).ok);
+    assert!(!world.events(0).contains(&"warning"));
+}
