@@ -96,6 +96,9 @@ fn wrong_use_is_2_and_says_what_is_wrong() {
         (&["audio"], "Usage: jamtty audio"),
         (&["audio", "set"], "Usage: jamtty audio set"),
         (&["me", "set"], "Usage: jamtty me set"),
+        (&["me", "set", "--colour", "tael"], "takes red, gold, green, teal, sky, violet or none"),
+        (&["me", "set", "--avatar", "d[-_-]b"], "at most 4 columns wide, this one is 7"),
+        (&["me", "set", "--share", "plays,color"], "did you mean colour?"),
         (&["config", "get", "audio.priod"], "did you mean audio.period?"),
         (&["help", "jion"], "Did you mean join?"),
     ] {
@@ -343,6 +346,28 @@ fn a_card_is_chosen_for_the_running_peer_or_else_in_the_config() {
     ]);
     assert!(code == 0 && stderr.contains("for this run"), "{stderr}");
     assert_eq!(peer.join().unwrap()[0]["args"], json!(["in=hw:2", "host=jack", "channels=2"]));
+}
+
+#[test]
+fn every_field_of_the_card_is_set_by_a_flag_of_its_name() {
+    let flags =
+        ["--interests", "jazz,drone", "--colour", "teal", "--avatar", "-_-", "--share", "plays,colour"];
+    let args = json!(["interests=jazz,drone", "colour=teal", "avatar=-_-", "share=plays,colour"]);
+    for (form, says) in [
+        ("--plain", "interests\tjazz,drone\ncolour\tteal\navatar\t-_-\nshared\tplays,colour\n"),
+        ("--json", "\"shared\":[\"plays\",\"colour\"]"),
+        ("--verbose", "name         only here  Bo (others see 0000-0000)\nplays        shared     bass\n"),
+    ] {
+        let home = Home::new();
+        let peer = home.peer(1, |request| {
+            let me = json!({"key": "00", "fingerprint": "0000-0000", "name": "Bo", "plays": ["bass"],
+                "interests": ["jazz", "drone"], "colour": "teal", "avatar": "-_-", "shared": ["plays", "colour"]});
+            ok(request, &me)
+        });
+        let (stdout, stderr, code) = home.run(&[&["me", "set"], flags.as_slice(), &[form]].concat());
+        assert!(code == 0 && stdout.contains(says), "{form}: {stdout}{stderr}");
+        assert_eq!(peer.join().unwrap()[0]["args"], args);
+    }
 }
 
 #[test]

@@ -132,7 +132,7 @@ async fn the_first_peer_is_seen_with_its_card_and_again_when_it_changes() {
     }
     let mut changed = card(2);
     changed.protocol_version = 7;
-    ben.tell(NetCommand::SetCard(changed.clone()));
+    ben.tell(NetCommand::SetCard(Box::new(changed.clone())));
     ana.seen(changed).await;
 }
 

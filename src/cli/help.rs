@@ -123,12 +123,20 @@ pub const EXAMPLES: [(&str, &[(&str, &str)]); 29] = [
     (
         "me",
         &[
-            ("jamtty me show", "what others see"),
+            ("jamtty me show", "who you are, and what of it others see"),
             ("jamtty me set --name Ana --plays guitar,voice", "change it"),
         ],
     ),
-    ("me show", &[("jamtty me show", "your name, instruments and key")]),
-    ("me set", &[("jamtty me set --name Ana --plays guitar,voice", "kept for the next jams, too")]),
+    ("me show", &[("jamtty me show", "your name, instruments and key, and what of it others see")]),
+    (
+        "me set",
+        &[
+            ("jamtty me set --name Ana --plays guitar,voice", "kept for the next jams, too"),
+            ("jamtty me set --interests jazz,drone --colour teal --avatar '<3'", "who you are at a glance"),
+            ("jamtty me set --share name,plays", "others see these and nothing else"),
+            ("jamtty me set --share none", "others see a fingerprint instead of your name"),
+        ],
+    ),
     (
         "config",
         &[

@@ -1,4 +1,4 @@
-//! `me`: what others see of you, whether or not a peer runs.
+//! `me`: who you are and what of it others see, whether or not a peer runs.
 
 use super::args::{MeCommand, MeSetArgs, SoundArgs};
 use super::context::Context;
@@ -11,10 +11,18 @@ use crate::config::{Loaded, Source};
 pub(super) fn run(context: &Context, command: &MeCommand) -> Outcome {
     let (action, words) = match command {
         MeCommand::Show => ("me.show", Vec::new()),
-        MeCommand::Set(MeSetArgs { name, plays }) => {
-            let name = name.as_ref().map(|name| format!("name={name}"));
-            let plays = plays.as_ref().map(|plays| format!("plays={plays}"));
-            ("me.set", name.into_iter().chain(plays).collect())
+        MeCommand::Set(MeSetArgs { name, plays, interests, colour, avatar, share }) => {
+            let options = [
+                ("name", name),
+                ("plays", plays),
+                ("interests", interests),
+                ("colour", colour),
+                ("avatar", avatar),
+                ("share", share),
+            ];
+            let given =
+                options.into_iter().filter_map(|(key, value)| Some(format!("{key}={}", value.as_ref()?)));
+            ("me.set", given.collect())
         }
     };
     let loaded = context.settings_aloud(Vec::new())?;

@@ -2,6 +2,7 @@
 //!
 //! World: all of them.
 
+pub mod badge;
 pub mod level;
 pub mod mic;
 pub mod name;
@@ -9,6 +10,7 @@ pub mod peer_id;
 pub mod profile;
 pub mod roster;
 pub mod session;
+pub mod sharing;
 pub mod stream;
 pub mod strip;
 pub mod time;

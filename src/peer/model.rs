@@ -12,6 +12,7 @@ use crate::domain::peer_id::PeerId;
 use crate::domain::profile::Profile;
 use crate::domain::roster::{Addrs, Seat};
 use crate::domain::session::{SessionId, SessionState};
+use crate::domain::sharing::Shared;
 use crate::domain::stream::{Codec, FormatError, PCM_FRAME_SAMPLES_MAX, StreamFormat};
 use crate::domain::strip::{DelayMode, StripSettings};
 use crate::domain::time::Timestamp;
@@ -52,8 +53,10 @@ pub struct Setup {
     pub started_unix_s: u64,
     /// Whose key.
     pub me: PeerId,
-    /// What others see.
+    /// What they say of themselves; what of it leaves this machine is [`Setup::card`].
     pub profile: Profile,
+    /// Which of it others see.
+    pub shared: Shared,
     /// The form of the stream, as it was asked for.
     pub stream: StreamOptions,
     /// Channels of it: another card may have it changed.
@@ -72,10 +75,18 @@ pub struct Setup {
     pub blocked: BTreeMap<PeerId, Name>,
 }
 
+impl Setup {
+    /// What others see: the one form of the profile that is given to the network.
+    #[must_use]
+    pub fn card(&self) -> Profile {
+        self.shared.card(&self.profile, self.me)
+    }
+}
+
 /// The running peer.
 #[derive(Debug)]
 pub struct Model {
-    /// What it was started with; `profile`, `stream`, `recent` and `blocked` change.
+    /// What it was started with; `profile`, `shared`, `stream`, `recent` and `blocked` change.
     pub setup: Setup,
     /// When it began.
     pub started: Timestamp,
@@ -310,7 +321,7 @@ impl Model {
     #[must_use]
     pub fn new(now: Timestamp, seed: [u8; 32], setup: Setup) -> Self {
         let blocked: Vec<PeerId> = setup.blocked.keys().copied().collect();
-        let mut session = SessionMachine::new(now, setup.me, setup.profile.clone(), seed);
+        let mut session = SessionMachine::new(now, setup.me, setup.card(), seed);
         for peer in blocked {
             session.handle_command(now, crate::protocol::session::SessionCommand::Block(peer));
         }
@@ -402,7 +413,7 @@ impl Model {
     pub fn lobby_card(&self) -> LobbyCard {
         LobbyCard {
             peer: self.setup.me,
-            profile: self.setup.profile.clone(),
+            profile: self.setup.card(),
             session: self.session.open_session(),
             app_version: Name::new(env!("CARGO_PKG_VERSION")),
             protocol_version: crate::protocol::control::PROTOCOL_VERSION,

@@ -21,7 +21,7 @@ const APP_VERSION_BYTES_MAX: usize = 32;
 pub struct LobbyCard {
     /// Who. The receiver compares it with the key the card came from.
     pub peer: PeerId,
-    /// Name and instruments.
+    /// What they share of themselves.
     pub profile: Profile,
     /// The jam they sit in, if any.
     #[serde(default)]
@@ -111,12 +111,16 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::domain::badge::{Avatar, NameColour};
     use crate::protocol::cases;
 
     fn card(name: &str, names: usize) -> LobbyCard {
         LobbyCard {
             peer: PeerId::from_bytes([200; 32]),
-            profile: Profile::new(name, &[name; 8]),
+            profile: Profile::new(name, &[name; 8])
+                .interested_in(vec![Name::new(name); 8])
+                .coloured(Some(NameColour::Violet))
+                .with_avatar(Avatar::parse("𝄞𝄞𝄞𝄞").ok()),
             session: Some(OpenSession {
                 id: SessionId::from_bytes([1; 16]),
                 name: Name::new(name),
@@ -137,6 +141,23 @@ mod tests {
         let bytes = card.encode();
         assert!(bytes.len() <= CARD_BYTES_MAX, "{} bytes", bytes.len());
         assert_eq!(LobbyCard::decode(&bytes), Ok(card));
+    }
+
+    /// A card as jamtty writes it that knows neither interests nor colours, and one of a later jamtty.
+    #[test]
+    fn cards_of_older_and_newer_programs_read() {
+        let plain = LobbyCard { profile: Profile::new("Ana", &["bass"]), ..card("Ana", 1) };
+        let mut value: ciborium::Value = ciborium::from_reader(plain.encode().as_slice()).unwrap();
+        let fields = value.as_map_mut().unwrap();
+        let (_, profile) = fields.iter_mut().find(|(key, _)| key.as_text() == Some("profile")).unwrap();
+        let profile = profile.as_map_mut().unwrap();
+        let keys: Vec<&str> = profile.iter().filter_map(|(key, _)| key.as_text()).collect();
+        assert_eq!(keys, ["name", "instruments"], "what is empty is not written");
+        profile.push(("colour".into(), "plaid".into()));
+        profile.push(("pets".into(), vec![ciborium::Value::from("cat")].into()));
+        let mut bytes = Vec::new();
+        ciborium::into_writer(&value, &mut bytes).unwrap();
+        assert_eq!(LobbyCard::decode(&bytes), Ok(plain));
     }
 
     #[test]

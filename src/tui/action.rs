@@ -186,10 +186,18 @@ pub enum Action {
     Fix,
     /// What happened so far.
     Log,
+    /// Shares the chosen line of the own card, or keeps it.
+    Share,
     /// Changes the own name.
     EditName,
     /// Changes the own instruments.
     EditPlays,
+    /// Changes the own interests.
+    EditInterests,
+    /// Steps through the colours of the own name.
+    NextColour,
+    /// Changes the own avatar.
+    EditAvatar,
     /// The first steps once more.
     FirstSteps,
     /// Ends the peer.
@@ -306,8 +314,12 @@ pub const ENTRIES: &[Entry] = &[
         "test tone",
         "test tone, only for you",
     ),
+    entry(Action::Share, "share", &[k('s')], On(Tab::Me), "share", "share this line, or not"),
     entry(Action::EditName, "edit_name", &[k('e')], On(Tab::Me), "name", "change my name"),
     entry(Action::EditPlays, "edit_plays", &[k('i')], On(Tab::Me), "instruments", "change what I play"),
+    entry(Action::EditInterests, "edit_interests", &[k('I')], On(Tab::Me), "interests", "change what I like"),
+    entry(Action::NextColour, "next_colour", &[k('c')], On(Tab::Me), "colour", "next colour of my name"),
+    entry(Action::EditAvatar, "edit_avatar", &[k('a')], On(Tab::Me), "avatar", "change my avatar"),
     entry(
         Action::FirstSteps,
         "first_steps",

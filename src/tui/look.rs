@@ -3,6 +3,7 @@
 use ratatui::style::{Color, Modifier, Style};
 
 pub use crate::config::look::{Charset, ColorDepth, Theme};
+use crate::domain::badge::NameColour;
 
 /// What a piece of the screen means; the theme says how that looks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,6 +28,8 @@ pub enum Role {
     Live,
     /// A state that stops sound.
     Stopped,
+    /// Somebody's name, in the colour they chose; it stands there in letters, too.
+    Person(NameColour),
 }
 
 impl Theme {
@@ -45,6 +48,27 @@ impl Theme {
                 Color::Rgb(0x8E, 0x71, 0x1F),
                 Color::Rgb(0x5B, 0x16, 0x1B),
             ]),
+            Self::Mono | Self::Plain => None,
+        }
+    }
+
+    /// A person's colour: contrast 4.5 on #101418 and #FFFFFF; `auto` has what the user's terminal calls
+    /// so, without ANSI 4, which is dark on dark in most.
+    const fn person(self, colour: NameColour) -> Option<Color> {
+        let [auto, dark, light] = match colour {
+            NameColour::Red => [Color::LightRed, Color::Rgb(0xFF, 0x6B, 0x7D), Color::Rgb(0xBC, 0x2E, 0x44)],
+            NameColour::Gold => [Color::Yellow, Color::Rgb(0xF5, 0xCC, 0x00), Color::Rgb(0x7A, 0x5C, 0x00)],
+            NameColour::Green => [Color::Green, Color::Rgb(0xB4, 0xF0, 0x8C), Color::Rgb(0x3D, 0x7A, 0x00)],
+            NameColour::Teal => [Color::Cyan, Color::Rgb(0x47, 0xE6, 0xDC), Color::Rgb(0x00, 0x5F, 0x5F)],
+            NameColour::Sky => [Color::LightBlue, Color::Rgb(0x6C, 0xA8, 0xE0), Color::Rgb(0x00, 0x3D, 0xF5)],
+            NameColour::Violet => {
+                [Color::Magenta, Color::Rgb(0xB0, 0x7A, 0xFF), Color::Rgb(0x7A, 0x00, 0xA3)]
+            }
+        };
+        match self {
+            Self::Auto => Some(auto),
+            Self::Dark => Some(dark),
+            Self::Light => Some(light),
             Self::Mono | Self::Plain => None,
         }
     }
@@ -76,6 +100,7 @@ impl Theme {
             Role::Bad => coloured(2).add_modifier(Modifier::BOLD),
             Role::Live => coloured(0).add_modifier(Modifier::BOLD),
             Role::Stopped => coloured(1).add_modifier(Modifier::REVERSED),
+            Role::Person(colour) => self.person(colour).map_or(style, |colour| style.fg(colour)),
         }
     }
 }
@@ -104,7 +129,11 @@ impl Look {
     /// How a role looks.
     #[must_use]
     pub fn style(self, role: Role) -> Style {
-        self.theme.style(role)
+        match role {
+            // Where only the keyboard's characters are sure, nothing is decorated.
+            Role::Person(_) if self.charset == Charset::Ascii => Style::new(),
+            role => self.theme.style(role),
+        }
     }
 }
 
@@ -133,6 +162,10 @@ mod tests {
                 let colour = theme.style(role).fg.expect("a colour");
                 assert!(contrast(colour, background) >= 4.5, "{theme:?} {role:?}");
             }
+            for role in NameColour::ALL.map(Role::Person) {
+                let colour = theme.style(role).fg.expect("a colour");
+                assert!(contrast(colour, background) >= 4.5, "{theme:?} {role:?}");
+            }
         }
     }
 
@@ -141,6 +174,11 @@ mod tests {
         for role in [Role::Text, Role::Dim, Role::Fine, Role::Watch, Role::Bad, Role::Live, Role::Stopped] {
             assert_eq!(Theme::Plain.style(role), Style::new());
             assert_eq!(Theme::Mono.style(role).fg, None);
+        }
+        for role in NameColour::ALL.map(Role::Person) {
+            assert_eq!((Theme::Plain.style(role), Theme::Mono.style(role)), (Style::new(), Style::new()));
+            let ascii = Look { theme: Theme::Dark, charset: Charset::Ascii };
+            assert_eq!(ascii.style(role), Style::new());
         }
     }
 }

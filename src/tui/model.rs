@@ -10,6 +10,7 @@ use super::keymap::{Context, Keymap};
 use super::look::Look;
 use super::meters::Meters;
 use super::why::Fix;
+use crate::domain::sharing::Field;
 use crate::domain::time::Timestamp;
 use crate::peer::api::{Cards, Doctor, ErrorReply, Link, Listing, MicState, Participant, Place, Status};
 
@@ -227,10 +228,8 @@ pub enum Purpose {
         /// Its name.
         jam: String,
     },
-    /// The own name.
-    Name,
-    /// The own instruments.
-    Plays,
+    /// A field of the own card.
+    Own(Field),
     /// Filters the lobby.
     Filter,
 }
@@ -409,6 +408,12 @@ impl Model {
     #[must_use]
     pub fn chosen(&self, tab: Tab, count: usize) -> usize {
         self.chosen.get(&tab).copied().unwrap_or(0).min(count.saturating_sub(1))
+    }
+
+    /// The chosen line of the own card.
+    #[must_use]
+    pub fn chosen_field(&self) -> Field {
+        Field::ALL[self.chosen(Tab::Me, Field::ALL.len())]
     }
 
     /// The chosen player; `None` when it is you, the output, or nobody.

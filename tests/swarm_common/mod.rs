@@ -41,8 +41,8 @@ pub(crate) fn card(seed: u8) -> LobbyCard {
 }
 
 /// A message that says `text`.
-pub(crate) fn says(text: &str) -> ControlMessage {
-    ControlMessage::Chat(Chat { session: SessionId::from_bytes([1; 16]), text: text.to_owned() })
+pub(crate) fn says(text: &str) -> Box<ControlMessage> {
+    Box::new(ControlMessage::Chat(Chat { session: SessionId::from_bytes([1; 16]), text: text.to_owned() }))
 }
 
 /// What a received message says.

@@ -10,7 +10,7 @@ use super::demo::DemoArgs;
 mod values;
 
 pub(super) use values::{RawForm, action_name, nearest};
-use values::{duration, event_name, pitch, ppm, profile, raw_form, setting};
+use values::{avatar, colour, duration, event_name, pitch, ppm, profile, raw_form, setting, share};
 
 /// A jam room in a terminal: musicians on one network hear each other.
 #[derive(Debug, Parser)]
@@ -83,7 +83,7 @@ pub enum Command {
     Audio(AudioArgs),
     /// Find out why it crackles, or why it is silent
     Doctor,
-    /// Show or change what others see of you
+    /// Show or change who you are, and what of it others see
     Me(MeArgs),
     /// Show, check and change the settings
     Config(ConfigArgs),
@@ -398,9 +398,9 @@ pub struct MeArgs {
 /// `jamtty me ...`.
 #[derive(Debug, Subcommand)]
 pub enum MeCommand {
-    /// Show what others see of you
+    /// Show who you are, and what of it others see
     Show,
-    /// Change what others see of you
+    /// Change who you are, and what of it others see
     Set(MeSetArgs),
 }
 
@@ -414,6 +414,18 @@ pub struct MeSetArgs {
     /// What you play, with commas: guitar,voice
     #[arg(long, value_name = "WHAT,..", value_parser = setting("plays"))]
     pub plays: Option<String>,
+    /// What you like, with commas: jazz,drone
+    #[arg(long, value_name = "WHAT,..", value_parser = setting("plays"))]
+    pub interests: Option<String>,
+    /// Colour of your name: red, gold, green, teal, sky, violet or none
+    #[arg(long, value_name = "COLOUR", value_parser = colour)]
+    pub colour: Option<String>,
+    /// Up to 4 columns beside your name, as in '<3'; '' for none
+    #[arg(long, value_name = "TEXT", value_parser = avatar, allow_hyphen_values = true)]
+    pub avatar: Option<String>,
+    /// What others see, and nothing else: name, plays, interests, colour, avatar; or all, or none
+    #[arg(long, value_name = "FIELD,..", value_parser = share)]
+    pub share: Option<String>,
 }
 
 /// `jamtty config`.

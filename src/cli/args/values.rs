@@ -3,6 +3,8 @@
 use std::time::Duration;
 
 use crate::config::keys;
+use crate::domain::badge::{Avatar, NameColour};
+use crate::domain::sharing::{Field, Shared};
 use crate::peer::api::{ACTIONS, Event};
 
 /// Samples without a header.
@@ -68,6 +70,29 @@ pub(super) fn raw_form(text: &str) -> Result<RawForm, &'static str> {
     let rate_hz = rate.parse().ok().filter(|rate| (8_000..=192_000).contains(rate)).ok_or(SAYS)?;
     let channels = channels.parse().ok().filter(|channels| (1..=2).contains(channels)).ok_or(SAYS)?;
     Ok(RawForm { sample: sample.to_owned(), rate_hz, channels })
+}
+
+pub(super) fn colour(text: &str) -> Result<String, String> {
+    if text == "none" || text.is_empty() || NameColour::parse(text).is_some() {
+        return Ok(text.to_owned());
+    }
+    Err(format!("takes {} or none", NameColour::words()))
+}
+
+pub(super) fn avatar(text: &str) -> Result<String, String> {
+    if !text.trim().is_empty() {
+        Avatar::parse(text).map_err(|error| error.to_string())?;
+    }
+    Ok(text.to_owned())
+}
+
+pub(super) fn share(text: &str) -> Result<String, String> {
+    let fields = || Field::ALL.iter().map(|field| field.as_str());
+    Shared::parse(text).map(|_| text.to_owned()).map_err(|word| {
+        let hint = nearest(fields(), word).map_or_else(String::new, |name| format!(", did you mean {name}?"));
+        let fields = fields().collect::<Vec<_>>().join(", ");
+        format!("takes all, none, or some of {fields} with commas{hint}")
+    })
 }
 
 /// The nearest of `names`, for "did you mean".

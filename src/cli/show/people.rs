@@ -73,14 +73,26 @@ fn person_fields(person: &Participant) -> Vec<String> {
     ];
     let marks: Vec<&str> = marks.iter().filter(|(set, _)| *set).map(|(_, mark)| *mark).collect();
     vec![
-        person.name.clone(),
-        person.plays.join(", "),
+        called(&person.name, person.avatar.as_deref()),
+        says(&person.plays, &person.interests),
         person.mic.to_string(),
         if person.you { String::new() } else { format!("peak {}", db(person.peak_db)) },
         strip.map_or_else(String::new, |strip| format!("{:+.1} dB", strip.gain_db)),
         if person.you { String::new() } else { path_name(person.path).to_owned() },
         marks.join(" "),
     ]
+}
+
+/// A name with its avatar.
+fn called(name: &str, avatar: Option<&str>) -> String {
+    avatar.map_or_else(|| name.to_owned(), |avatar| format!("{name} {avatar}"))
+}
+
+/// What someone plays and likes.
+fn says(plays: &[String], interests: &[String]) -> String {
+    let likes = (!interests.is_empty()).then(|| format!("likes {}", interests.join(", ")));
+    let plays = (!plays.is_empty()).then(|| plays.join(", "));
+    plays.into_iter().chain(likes).collect::<Vec<_>>().join("; ")
 }
 
 impl Show for Listing {
@@ -107,7 +119,9 @@ impl Show for Listing {
                 (Some(jam), _) => format!("in {jam}"),
                 (None, _) => "in the lobby".to_owned(),
             };
-            rows.push(row(["person", &person.name, &person.fingerprint, &person.plays.join(", "), &place]));
+            let name = called(&person.name, person.avatar.as_deref());
+            let says = says(&person.plays, &person.interests);
+            rows.push(row(["person", &name, &person.fingerprint, &says, &place]));
         }
         columns(&rows)
     }
@@ -120,7 +134,17 @@ impl Show for Listing {
         });
         let people = self.people.iter().map(|person| {
             let jam = person.jam.as_deref().unwrap_or_default();
-            row(["person", &person.key, &person.name, &person.plays.join(","), jam, yes_no(person.blocked)])
+            row([
+                "person",
+                &person.key,
+                &person.name,
+                &person.plays.join(","),
+                jam,
+                yes_no(person.blocked),
+                &person.interests.join(","),
+                person.colour.as_deref().unwrap_or_default(),
+                person.avatar.as_deref().unwrap_or_default(),
+            ])
         });
         jams.chain(people).collect()
     }
@@ -213,19 +237,38 @@ fn delay_words(delay: &str) -> String {
 
 impl Show for Me {
     fn lines(&self) -> Vec<String> {
-        let plays = if self.plays.is_empty() { "nothing said".to_owned() } else { self.plays.join(", ") };
-        columns(&[
-            row(["name", &self.name]),
-            row(["plays", &plays]),
-            row(["fingerprint", &self.fingerprint]),
-            row(["key", &self.key]),
-        ])
+        let or_nothing = |text: String| if text.is_empty() { "nothing said".to_owned() } else { text };
+        let name = if self.shares("name") {
+            self.name.clone()
+        } else {
+            format!("{} (others see {})", self.name, self.fingerprint)
+        };
+        let fields = [
+            ("name", name),
+            ("plays", or_nothing(self.plays.join(", "))),
+            ("interests", or_nothing(self.interests.join(", "))),
+            ("colour", self.colour.clone().unwrap_or_else(|| "none".to_owned())),
+            ("avatar", self.avatar.clone().unwrap_or_else(|| "none".to_owned())),
+        ];
+        let mut rows: Vec<Vec<String>> = fields
+            .iter()
+            .map(|(field, value)| {
+                row([field, if self.shares(field) { "shared" } else { "only here" }, value])
+            })
+            .collect();
+        rows.push(row(["fingerprint", "always", &self.fingerprint]));
+        rows.push(row(["key", "always", &self.key]));
+        columns(&rows)
     }
 
     fn rows(&self) -> Vec<Vec<String>> {
         vec![
             row(["name", &self.name]),
             row(["plays", &self.plays.join(",")]),
+            row(["interests", &self.interests.join(",")]),
+            row(["colour", self.colour.as_deref().unwrap_or_default()]),
+            row(["avatar", self.avatar.as_deref().unwrap_or_default()]),
+            row(["shared", &self.shared.join(",")]),
             row(["fingerprint", &self.fingerprint]),
             row(["key", &self.key]),
         ]
@@ -244,13 +287,43 @@ mod tests {
             fingerprint: "0000-0000".into(),
             name: "Bo".into(),
             plays: vec!["bass".into()],
+            interests: vec!["drone".into()],
+            colour: Some("teal".into()),
+            avatar: Some("<3".into()),
             jam: Some("Kitchen blues".into()),
             addresses: Vec::new(),
             blocked: false,
         };
         let listing = Listing { jams: Vec::new(), people: vec![person] };
-        assert_eq!(listing.lines(), ["person  Bo  0000-0000  bass  in Kitchen blues"]);
-        assert_eq!(listing.rows()[0][4], "Kitchen blues");
+        assert_eq!(listing.lines(), ["person  Bo <3  0000-0000  bass; likes drone  in Kitchen blues"]);
+        assert_eq!(listing.rows()[0][4..], ["Kitchen blues", "no", "drone", "teal", "<3"]);
         assert_eq!(Listing::default().lines().len(), 1);
+    }
+
+    #[test]
+    fn who_you_are_says_of_each_field_whether_others_see_it() {
+        let me = Me {
+            key: "00".into(),
+            fingerprint: "0000-0000".into(),
+            name: "Bo".into(),
+            plays: vec!["bass".into()],
+            interests: Vec::new(),
+            colour: Some("teal".into()),
+            avatar: Some("<3".into()),
+            shared: vec!["plays".into(), "avatar".into()],
+        };
+        assert_eq!(
+            me.lines(),
+            [
+                "name         only here  Bo (others see 0000-0000)",
+                "plays        shared     bass",
+                "interests    only here  nothing said",
+                "colour       only here  teal",
+                "avatar       shared     <3",
+                "fingerprint  always     0000-0000",
+                "key          always     00",
+            ]
+        );
+        assert_eq!(me.rows()[5], ["shared", "plays,avatar"]);
     }
 }

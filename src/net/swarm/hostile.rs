@@ -159,7 +159,7 @@ async fn who_takes_nothing_is_disconnected_as_too_slow() {
         text: "x".repeat(60_000),
     });
     for _ in 0..FRAMES_QUEUED_MAX * 4 {
-        if handle.command(NetCommand::Send { peer, message: long.clone() }).is_err() {
+        if handle.command(NetCommand::Send { peer, message: Box::new(long.clone()) }).is_err() {
             break;
         }
     }

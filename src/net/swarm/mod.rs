@@ -75,7 +75,7 @@ impl std::fmt::Debug for SwarmConfig {
 #[derive(Debug, Clone)]
 pub enum NetCommand {
     /// Show this card from now on; tells everybody who is connected.
-    SetCard(LobbyCard),
+    SetCard(Box<LobbyCard>),
     /// Connect to somebody at these addresses (multiaddresses or `IP:PORT`); answered by
     /// [`NetEvent::Dialed`] or [`NetEvent::DialFailed`]. Without a peer, whoever answers is right.
     Dial {
@@ -89,7 +89,7 @@ pub enum NetCommand {
         /// To whom.
         peer: PeerId,
         /// What.
-        message: ControlMessage,
+        message: Box<ControlMessage>,
     },
     /// Send what waits, say goodbye and close every connection with this peer; no longer kept.
     Disconnect {

@@ -93,12 +93,21 @@ pub enum Event {
         /// Why, in words.
         why: String,
     },
-    /// Someone changed their name or their instruments.
+    /// Someone changed what they show of themselves.
     ParticipantUpdated {
         /// Who, as they are now.
         who: Person,
         /// Instruments.
         plays: Vec<String>,
+        /// What they like.
+        #[serde(default)]
+        interests: Vec<String>,
+        /// The colour of their name.
+        #[serde(default)]
+        colour: Option<String>,
+        /// The characters beside it.
+        #[serde(default)]
+        avatar: Option<String>,
     },
     /// Someone else orders the jam's changes now.
     StewardChanged {
@@ -289,10 +298,15 @@ impl fmt::Display for Event {
             Self::ParticipantAway { who } => write!(f, "{who} is away: connection lost, seat kept"),
             Self::ParticipantBack { who } => write!(f, "{who} is back"),
             Self::ParticipantLeft { who, why } => write!(f, "{who} left: {why}"),
-            Self::ParticipantUpdated { who, plays } if plays.is_empty() => {
-                write!(f, "{who} changed their name or what they play")
+            Self::ParticipantUpdated { who, plays, interests, .. } => {
+                write!(f, "{who} changed what others see of them")?;
+                for (verb, what) in [("plays", plays), ("likes", interests)] {
+                    if !what.is_empty() {
+                        write!(f, ", {verb} {}", what.join(", "))?;
+                    }
+                }
+                Ok(())
             }
-            Self::ParticipantUpdated { who, plays } => write!(f, "{who} plays {}", plays.join(", ")),
             Self::StewardChanged { who } => write!(f, "{who} is the steward now"),
             Self::Removed { jam, by } => write!(f, "{by} removed you from {jam}"),
             Self::Chat { who, text } => write!(f, "<{who}> {text}"),

@@ -108,8 +108,13 @@ pub const ACTIONS: &[ActionSpec] = &[
     action("audio.level", "", "how loud your input and your output are", "Levels"),
     action("audio.loopback", "on|off", "hear yourself through codec and buffer, without a network", ""),
     action("howl.release", "[PEER]", "hear what the feedback guard cut", ""),
-    action("me.show", "", "what others see of you", "Me"),
-    action("me.set", "[name=NAME] [plays=WHAT,WHAT]", "change what others see of you", "Me"),
+    action("me.show", "", "who you are, and what of it others see", "Me"),
+    action(
+        "me.set",
+        "[name=NAME] [plays=A,B] [interests=A,B] [colour=WORD] [avatar=TEXT] [share=FIELD,..]",
+        "change who you are, and what of it others see",
+        "Me",
+    ),
     action("doctor", "", "everything that can tell why it crackles", "Doctor"),
     action("quit", "", "leave the jam and end this peer", ""),
 ];

@@ -6,9 +6,10 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use tokio::sync::mpsc;
 
-use crate::domain::name::Name;
+use crate::domain::profile::Profile;
+use crate::domain::sharing::{Field, Shared};
 use crate::peer::message::{DiskEffect, DiskMessage, Message};
-use crate::store::{Blocked, Index, IndexError, Profile, RecentJam};
+use crate::store::{Blocked, Index, Profile as Kept, RecentJam};
 
 /// Orders that may wait for the disk. When it is full, an order is lost and counted
 /// (`disk_orders_lost`): a disk that stands still must not hold the jam.
@@ -87,7 +88,7 @@ fn work(mut index: Index, inbox: &Receiver<DiskEffect>, answers: &mpsc::Sender<M
             Ok(DiskEffect::Jam { name, session, peers, addrs }) => {
                 index.remember_jam(RecentJam { name, session, peers, addresses: addrs, at_unix_s: unix_s() })
             }
-            Ok(DiskEffect::Profile { name, plays }) => set_profile(&mut index, name, plays),
+            Ok(DiskEffect::Profile { profile, shared }) => index.set_profile(kept(&profile, shared)),
             Ok(DiskEffect::Block(peer, name)) => index.block(Blocked { peer, name, at_unix_s: unix_s() }),
             Ok(DiskEffect::Unblock(peer)) => index.unblock(peer),
             Err(RecvTimeoutError::Timeout) => {
@@ -114,11 +115,58 @@ fn work(mut index: Index, inbox: &Receiver<DiskEffect>, answers: &mpsc::Sender<M
     }
 }
 
-fn set_profile(index: &mut Index, name: Name, plays: Vec<Name>) -> Result<(), IndexError> {
-    let before = index.profile().cloned().unwrap_or_default();
-    index.set_profile(Profile { name, instruments: plays, ..before })
+/// A profile as the index keeps it.
+fn kept(profile: &Profile, shared: Shared) -> Kept {
+    Kept {
+        name: profile.name().clone(),
+        instruments: profile.instruments().to_vec(),
+        interests: profile.interests().to_vec(),
+        colour: profile.colour(),
+        avatar: profile.avatar().cloned(),
+        share_name: shared.has(Field::Name),
+        share_instruments: shared.has(Field::Plays),
+        share_interests: shared.has(Field::Interests),
+        share_colour: shared.has(Field::Colour),
+        share_avatar: shared.has(Field::Avatar),
+    }
+}
+
+/// A profile as the index kept it, and which of it is shared.
+pub(super) fn recalled(kept: &Kept) -> (Profile, Shared) {
+    let profile = Profile::new(kept.name.as_str(), &[])
+        .playing(kept.instruments.clone())
+        .interested_in(kept.interests.clone())
+        .coloured(kept.colour)
+        .with_avatar(kept.avatar.clone());
+    let shared = Shared::NONE
+        .with(Field::Name, kept.share_name)
+        .with(Field::Plays, kept.share_instruments)
+        .with(Field::Interests, kept.share_interests)
+        .with(Field::Colour, kept.share_colour)
+        .with(Field::Avatar, kept.share_avatar);
+    (profile, shared)
 }
 
 pub(super) fn unix_s() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::badge::{Avatar, NameColour};
+    use crate::domain::name::Name;
+
+    #[test]
+    fn a_profile_is_recalled_as_it_was_kept() {
+        let profile = Profile::new("Ana", &["bass"])
+            .interested_in(vec![Name::new("drone")])
+            .coloured(Some(NameColour::Teal))
+            .with_avatar(Avatar::parse("<3").ok());
+        let mut sharings: Vec<Shared> = Field::ALL.map(|field| Shared::NONE.with(field, true)).to_vec();
+        sharings.extend([Shared::ALL, Shared::NONE]);
+        for shared in sharings {
+            assert_eq!(recalled(&kept(&profile, shared)), (profile.clone(), shared));
+        }
+    }
 }

@@ -57,9 +57,9 @@ impl NetPart {
 
     pub(super) fn apply(&mut self, effect: NetEffect) {
         let command = match effect {
-            NetEffect::SetCard(card) => NetCommand::SetCard(*card),
+            NetEffect::SetCard(card) => NetCommand::SetCard(card),
             NetEffect::Dial { peer, addrs } => NetCommand::Dial { peer, addrs },
-            NetEffect::Send { peer, message } => NetCommand::Send { peer, message: *message },
+            NetEffect::Send { peer, message } => NetCommand::Send { peer, message },
             NetEffect::Disconnect { peer } => NetCommand::Disconnect { peer },
             NetEffect::Keep(peers) => NetCommand::Keep { peers },
             NetEffect::Block(peer) => NetCommand::Block(peer),

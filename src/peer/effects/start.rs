@@ -10,7 +10,7 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use tokio::sync::mpsc;
 
 use super::card::{CardPart, send_channels};
-use super::disk::{DiskPart, unix_s};
+use super::disk::{self, DiskPart, unix_s};
 use super::media::{MediaPart, raised};
 use super::net::NetPart;
 use super::print::Printer;
@@ -18,7 +18,9 @@ use super::sound::SoundPart;
 use super::{INBOX_MAX, Inlets, Parts, drive};
 use crate::clock;
 use crate::domain::level::Gain;
+use crate::domain::name::Name;
 use crate::domain::profile::Profile;
+use crate::domain::sharing::Shared;
 use crate::paths::{DEFAULT_PROFILE, Paths};
 use crate::peer::api::{ErrorCode, ErrorReply, Event, Person};
 use crate::peer::message::{DiskEffect, Message, SoundEffect};
@@ -103,8 +105,7 @@ async fn live(
         DiskPart::start(index, inbox.clone()).map_err(|error| system("start the disk's thread", &error))?;
     // What was given by hand is remembered, as if it had been set.
     if options.name.is_some() || options.plays.is_some() {
-        let plays = profile.instruments().to_vec();
-        disk.apply(DiskEffect::Profile { name: profile.name().clone(), plays });
+        disk.apply(DiskEffect::Profile { profile: profile.clone(), shared: model.setup.shared });
     }
     if model.monitor != Gain::ZERO {
         sound.apply(SoundEffect::Monitor(model.monitor));
@@ -190,18 +191,14 @@ async fn open_store(paths: Paths) -> Result<Kept, ErrorReply> {
 }
 
 fn setup(options: &PeerOptions, identity: &Identity, index: &Index) -> Setup {
-    let stored = index.profile();
-    let name = match (&options.name, stored) {
-        (Some(name), _) => name.clone(),
-        (None, Some(stored)) => stored.name.to_string(),
-        (None, None) => login_name(),
-    };
-    let plays: Vec<String> = match (&options.plays, stored) {
-        (Some(plays), _) => plays.clone(),
-        (None, Some(stored)) => stored.instruments.iter().map(ToString::to_string).collect(),
-        (None, None) => Vec::new(),
-    };
-    let plays: Vec<&str> = plays.iter().map(String::as_str).collect();
+    let (mut profile, shared) =
+        index.profile().map_or_else(|| (Profile::new(&login_name(), &[]), Shared::default()), disk::recalled);
+    if let Some(name) = &options.name {
+        profile = profile.called(Name::new(name));
+    }
+    if let Some(plays) = &options.plays {
+        profile = profile.playing(plays.iter().map(|one| Name::new(one)).collect());
+    }
     let recent = index.recent_jams().iter().map(|jam| Recent {
         name: jam.name.clone(),
         session: jam.session.parse().ok(),
@@ -216,7 +213,8 @@ fn setup(options: &PeerOptions, identity: &Identity, index: &Index) -> Setup {
         socket: options.paths.socket().display().to_string(),
         started_unix_s: unix_s(),
         me: identity.peer_id(),
-        profile: Profile::new(&name, &plays),
+        profile,
+        shared,
         stream: options.stream,
         send_channels: send_channels(&options.card),
         delay: options.delay,

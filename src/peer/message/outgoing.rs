@@ -4,6 +4,8 @@ use super::Ask;
 use crate::domain::level::Gain;
 use crate::domain::name::Name;
 use crate::domain::peer_id::PeerId;
+use crate::domain::profile::Profile;
+use crate::domain::sharing::Shared;
 use crate::domain::stream::StreamFormat;
 use crate::domain::strip::{DelayMode, StripSettings};
 use crate::peer::run::CardOptions;
@@ -133,12 +135,12 @@ pub enum DiskEffect {
         /// Where they listen.
         addrs: Vec<String>,
     },
-    /// Remember what others see of us.
+    /// Remember what this person says of themselves.
     Profile {
-        /// Name.
-        name: Name,
-        /// Instruments.
-        plays: Vec<Name>,
+        /// All of it.
+        profile: Profile,
+        /// Which of it others see.
+        shared: Shared,
     },
     /// Remember a block.
     Block(PeerId, Name),

@@ -1,6 +1,6 @@
 //! What happens in the jam, as the session machine tells it.
 
-use super::Step;
+use super::{Step, view};
 use crate::domain::peer_id::PeerId;
 use crate::domain::roster::Participant;
 use crate::peer::api::{Event, MicState};
@@ -106,8 +106,14 @@ impl Step<'_> {
         }
         let who = self.person(peer);
         if before.as_ref().is_none_or(|before| before.profile != participant.profile) {
-            let plays = participant.profile.instruments().iter().map(ToString::to_string).collect();
-            self.tell(Event::ParticipantUpdated { who: who.clone(), plays });
+            let profile = &participant.profile;
+            self.tell(Event::ParticipantUpdated {
+                who: who.clone(),
+                plays: view::texts(profile.instruments()),
+                interests: view::texts(profile.interests()),
+                colour: profile.colour().map(|colour| colour.to_string()),
+                avatar: profile.avatar().map(ToString::to_string),
+            });
         }
         if before.as_ref().is_none_or(|before| before.mic != participant.mic) {
             self.tell(Event::Mic { who, mic: participant.mic });

@@ -50,7 +50,8 @@ impl Step<'_> {
         self.not_in_a_jam()?;
         let name = match name {
             Some(name) => Name::new(name),
-            None => Name::new(&format!("{}'s jam", self.model.setup.profile.name())),
+            // As others know you: a name that is kept to oneself does not go out as a jam's either.
+            None => Name::new(&format!("{}'s jam", self.model.setup.card().name())),
         };
         let code = code_word(code)?;
         let size_limit = max.unwrap_or(self.model.setup.max_people);

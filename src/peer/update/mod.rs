@@ -7,6 +7,7 @@ mod args;
 mod jam;
 mod join;
 mod links;
+mod me;
 mod request;
 mod settings;
 mod view;

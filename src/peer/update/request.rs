@@ -2,7 +2,7 @@
 
 use super::args::{Among, Args, find_peer, no_such_action, usage};
 use super::settings::{card, gain, moved, pan, period};
-use super::{Step, join, view};
+use super::{Step, join, me, view};
 use crate::domain::peer_id::PeerId;
 use crate::peer::api::{ErrorCode, ErrorReply, Event, Links, Mic, RequestLine};
 use crate::peer::message::{Ask, CardEffect, Effect, SoundEffect};
@@ -25,7 +25,7 @@ impl Step<'_> {
             "new" => &["code", "max", "name"],
             "join" => &["code", "name"],
             "audio.set" => &["in", "out", "host", "channels", "period"],
-            "me.set" => &["name", "plays"],
+            "me.set" => me::OPTIONS,
             _ => &[],
         };
         let mut args = Args::new(action, texts, keys);

@@ -1,11 +1,10 @@
-//! What a person sets: microphone, strips, delays, the form of the stream, the own card.
+//! What a person sets: microphone, strips, delays, the form of the stream, whom they block.
 
 use super::args::{Among, Args, find_peer, usage};
 use super::{Step, view};
 use crate::domain::level::{Gain, Pan};
 use crate::domain::name::Name;
 use crate::domain::peer_id::PeerId;
-use crate::domain::profile::Profile;
 use crate::domain::roster::Seat;
 use crate::domain::stream::Codec;
 use crate::domain::strip::{DelayMode, StripSettings};
@@ -171,33 +170,7 @@ impl Step<'_> {
         Ok(())
     }
 
-    // --- the own card -----------------------------------------------------------------------
-
-    pub(super) fn set_me(&mut self, ask: Ask, mut args: Args<'_>) -> Result<(), ErrorReply> {
-        args.end()?;
-        let before = &self.model.setup.profile;
-        let name = args.option("name").map_or_else(|| before.name().to_string(), str::to_owned);
-        let plays: Vec<String> = match args.option("plays") {
-            Some(list) => {
-                list.split(',').map(str::trim).filter(|one| !one.is_empty()).map(str::to_owned).collect()
-            }
-            None => before.instruments().iter().map(ToString::to_string).collect(),
-        };
-        if args.option("name").is_some_and(|name| name.trim().is_empty()) {
-            return Err(usage("me.set", "a name is not empty"));
-        }
-        let plays: Vec<&str> = plays.iter().map(String::as_str).collect();
-        let profile = Profile::new(&name, &plays);
-        self.model.setup.profile = profile.clone();
-        self.effects.push(Effect::Disk(DiskEffect::Profile {
-            name: profile.name().clone(),
-            plays: profile.instruments().to_vec(),
-        }));
-        let _ = self.command(SessionCommand::SetProfile(profile));
-        let reply = view::me(self.model);
-        self.reply(ask, &reply);
-        Ok(())
-    }
+    // --- people ------------------------------------------------------------------------------
 
     pub(super) fn set_blocked(&mut self, text: &str, block: bool) -> Result<(), ErrorReply> {
         let peer = find_peer(self.model, text, Among::Everyone)?;

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::domain::level::Gain;
+use crate::domain::name::Name;
 use crate::domain::peer_id::PeerId;
 use crate::domain::roster::{Participant as Member, Presence};
 use crate::domain::session::Door;
@@ -34,8 +35,16 @@ pub(super) fn me(model: &Model) -> Me {
         key: model.setup.me.to_string(),
         fingerprint: model.setup.me.fingerprint(),
         name: profile.name().to_string(),
-        plays: profile.instruments().iter().map(ToString::to_string).collect(),
+        plays: texts(profile.instruments()),
+        interests: texts(profile.interests()),
+        colour: profile.colour().map(|colour| colour.to_string()),
+        avatar: profile.avatar().map(ToString::to_string),
+        shared: model.setup.shared.fields().map(|field| field.as_str().to_owned()).collect(),
     }
+}
+
+pub(super) fn texts(names: &[Name]) -> Vec<String> {
+    names.iter().map(ToString::to_string).collect()
 }
 
 pub(super) fn status(model: &Model, now: Timestamp) -> Status {
@@ -105,7 +114,10 @@ fn participant(model: &Model, one: &Member) -> Participant {
     Participant {
         key: one.peer.to_string(),
         name: one.profile.name().to_string(),
-        plays: one.profile.instruments().iter().map(ToString::to_string).collect(),
+        plays: texts(one.profile.instruments()),
+        interests: texts(one.profile.interests()),
+        colour: one.profile.colour().map(|colour| colour.to_string()),
+        avatar: one.profile.avatar().map(ToString::to_string),
         you,
         steward: model.jam.as_ref().is_some_and(|jam| jam.steward == one.peer),
         mic: if you { model.mic.state() } else { one.mic },
@@ -193,7 +205,10 @@ pub(super) fn listing(model: &Model) -> Listing {
         key: peer.to_string(),
         fingerprint: peer.fingerprint(),
         name: seen.card.profile.name().to_string(),
-        plays: seen.card.profile.instruments().iter().map(ToString::to_string).collect(),
+        plays: texts(seen.card.profile.instruments()),
+        interests: texts(seen.card.profile.interests()),
+        colour: seen.card.profile.colour().map(|colour| colour.to_string()),
+        avatar: seen.card.profile.avatar().map(ToString::to_string),
         jam: seen.card.session.as_ref().map(|session| session.name.to_string()),
         addresses: seen.addrs.clone(),
         blocked: false,
@@ -203,6 +218,9 @@ pub(super) fn listing(model: &Model) -> Listing {
         fingerprint: peer.fingerprint(),
         name: name.to_string(),
         plays: Vec::new(),
+        interests: Vec::new(),
+        colour: None,
+        avatar: None,
         jam: None,
         addresses: Vec::new(),
         blocked: true,

@@ -4,10 +4,11 @@ use ciborium::{Value, cbor};
 use proptest::prelude::*;
 
 use super::*;
+use crate::domain::badge::{Avatar, NameColour};
 use crate::domain::mic::MicState;
 use crate::domain::name::Name;
 use crate::domain::peer_id::PeerId;
-use crate::domain::profile::{INSTRUMENTS_MAX, Profile};
+use crate::domain::profile::{INSTRUMENTS_MAX, INTERESTS_MAX, Profile};
 use crate::domain::roster::{Addrs, Participant, Presence, Roster, Seat, Seniority};
 use crate::domain::session::{Door, REMOVED_MAX, SIZE_MAX, SessionId, SessionState};
 use crate::domain::stream::{Codec, StreamFormat};
@@ -18,9 +19,14 @@ fn peer(index: usize) -> PeerId {
 }
 
 fn participant(index: usize, name: &str) -> Participant {
+    // As many texts as a card holds: sixteen of 32 bytes are longer, written, than four of 128.
+    let some: String = name.chars().take(8).collect();
     Participant {
         peer: peer(index),
-        profile: Profile::new(name, &[name; INSTRUMENTS_MAX]),
+        profile: Profile::new(name, &[some.as_str(); INSTRUMENTS_MAX])
+            .interested_in(vec![Name::new(&some); INTERESTS_MAX])
+            .coloured(Some(NameColour::Violet))
+            .with_avatar(Avatar::parse("𝄞𝄞𝄞𝄞").ok()),
         seat: Seat::Listener,
         mic: MicState::Panic,
         presence: Presence::Away,

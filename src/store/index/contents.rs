@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::domain::badge::{Avatar, NameColour, known_colour, sound_avatar};
 use crate::domain::level::{Gain, Pan};
 use crate::domain::name::Name;
 use crate::domain::peer_id::PeerId;
@@ -19,7 +20,7 @@ pub const PEOPLE_MAX: usize = 4_096;
 /// People blocked; the oldest block is forgotten beyond it, far past what a person sets by hand.
 pub const BLOCKED_MAX: usize = 4_096;
 
-/// Peers and addresses kept of one jam, and instruments of the profile; the rest is cut.
+/// Peers and addresses kept of one jam, instruments and interests of the profile; the rest is cut.
 pub const LIST_MAX: usize = 32;
 
 /// Bytes kept of one text that is not a name (an address, a session id); longer ones are cut.
@@ -27,20 +28,54 @@ const TEXT_BYTES_MAX: usize = 256;
 
 /// What a person says of themselves, and how much of it they show.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Profile {
     /// Shown to others if [`Profile::share_name`].
     pub name: Name,
     /// What they play, as they call it; at most [`LIST_MAX`].
     pub instruments: Vec<Name>,
+    /// What they like; at most [`LIST_MAX`].
+    pub interests: Vec<Name>,
+    /// The colour of their name.
+    #[serde(deserialize_with = "known_colour")]
+    pub colour: Option<NameColour>,
+    /// The characters beside it.
+    #[serde(deserialize_with = "sound_avatar")]
+    pub avatar: Option<Avatar>,
     /// Others see the name; if not, they see the key's fingerprint.
     pub share_name: bool,
     /// Others see the instruments.
     pub share_instruments: bool,
+    /// Others see the interests.
+    pub share_interests: bool,
+    /// Others see the colour.
+    pub share_colour: bool,
+    /// Others see the avatar.
+    pub share_avatar: bool,
 }
 
 impl Default for Profile {
     fn default() -> Self {
-        Self { name: Name::new(""), instruments: Vec::new(), share_name: true, share_instruments: true }
+        Self {
+            name: Name::new(""),
+            instruments: Vec::new(),
+            interests: Vec::new(),
+            colour: None,
+            avatar: None,
+            share_name: true,
+            share_instruments: true,
+            share_interests: true,
+            share_colour: true,
+            share_avatar: true,
+        }
+    }
+}
+
+impl Profile {
+    /// Cuts its lists to their bounds.
+    pub(super) fn cut(&mut self) {
+        self.instruments.truncate(LIST_MAX);
+        self.interests.truncate(LIST_MAX);
     }
 }
 
@@ -101,7 +136,7 @@ impl Contents {
     /// the nearest that one does. For values read from a disk.
     pub(super) fn made_sound(mut self) -> Self {
         if let Some(profile) = &mut self.profile {
-            profile.instruments.truncate(LIST_MAX);
+            profile.cut();
         }
         for person in self.people.values_mut() {
             person.strip = person.strip.map(sound_strip);

@@ -221,7 +221,7 @@ impl Index {
     /// # Errors
     /// [`IndexError::Disk`]; the change holds in memory, and the next [`Index::flush`] tries again.
     pub fn set_profile(&mut self, mut profile: Profile) -> Result<(), IndexError> {
-        profile.instruments.truncate(LIST_MAX);
+        profile.cut();
         self.contents.profile = Some(profile);
         self.flush()
     }
@@ -419,7 +419,7 @@ enum ReadError {
 impl From<ValueError> for ReadError {
     fn from(error: ValueError) -> Self {
         match error {
-            ValueError::Newer(_) => Self::Newer(error.to_string()),
+            ValueError::Newer { .. } => Self::Newer(error.to_string()),
             ValueError::Damaged(_) => Self::Damaged(error.to_string()),
         }
     }

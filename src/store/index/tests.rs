@@ -252,13 +252,13 @@ fn an_index_of_a_newer_jamtty_is_left_alone() -> Tested {
     filled(&paths)?;
     let (disk, mut entries) = Disk::open(&paths.data.join(INDEX_FOLDER))?;
     Seal::take_from(&mut entries)?;
-    entries.insert(b"profile".to_vec(), vec![2, 1, 1]);
+    entries.insert(b"profile".to_vec(), vec![3, 1, 1]);
     let (seal_key, seal) = Seal::of(&entries, 99).entry();
-    disk.commit(vec![(b"profile".to_vec(), Some(vec![2, 1, 1])), (seal_key, Some(seal))])?;
+    disk.commit(vec![(b"profile".to_vec(), Some(vec![3, 1, 1])), (seal_key, Some(seal))])?;
     drop(disk);
     let Err(refused) = Index::open(&paths) else { panic!("opened") };
     assert!(matches!(refused, IndexError::Newer { .. }), "{refused}");
-    assert!(refused.to_string().contains("version 2"), "{refused}");
+    assert!(refused.to_string().contains("version 3"), "{refused}");
     Ok(())
 }
 

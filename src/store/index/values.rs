@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use crate::domain::badge::{Avatar, NameColour};
 use crate::domain::level::{Gain, Pan};
 use crate::domain::name::Name;
 use crate::domain::peer_id::PeerId;
@@ -17,8 +18,11 @@ use super::contents::{Blocked, Contents, Person, Profile, RecentJam};
 /// Keys and values as they are on the disk.
 pub(super) type Entries = BTreeMap<Vec<u8>, Vec<u8>>;
 
-/// The version every value is written in.
-pub(super) const VERSION: u8 = 1;
+/// The version values are written in; each kind counts its own.
+const VERSION: u8 = 1;
+
+/// The version a profile is written in: 2 has interests, colour and avatar.
+const PROFILE_VERSION: u8 = 2;
 
 const PROFILE: &[u8] = b"profile";
 const PERSON: &[u8] = b"person/";
@@ -31,8 +35,13 @@ const SEAL: &[u8] = b"seal";
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub(super) enum ValueError {
     /// Written by a newer jamtty.
-    #[error("version {0}, this jamtty reads up to {VERSION}")]
-    Newer(u8),
+    #[error("version {found}, this jamtty reads up to {reads}")]
+    Newer {
+        /// Its version.
+        found: u8,
+        /// The newest one we know.
+        reads: u8,
+    },
     /// Not what was written.
     #[error("unreadable entry {0}")]
     Damaged(String),
@@ -58,6 +67,38 @@ struct ProfileV1 {
     instruments: Vec<String>,
     share_name: bool,
     share_instruments: bool,
+}
+
+#[derive(Serialize, Deserialize)]
+struct ProfileV2 {
+    name: String,
+    instruments: Vec<String>,
+    interests: Vec<String>,
+    colour: Option<String>,
+    avatar: Option<String>,
+    share_name: bool,
+    share_instruments: bool,
+    share_interests: bool,
+    share_colour: bool,
+    share_avatar: bool,
+}
+
+impl From<ProfileV1> for ProfileV2 {
+    /// What version 1 does not know is empty, and shared as soon as it is not.
+    fn from(old: ProfileV1) -> Self {
+        Self {
+            name: old.name,
+            instruments: old.instruments,
+            interests: Vec::new(),
+            colour: None,
+            avatar: None,
+            share_name: old.share_name,
+            share_instruments: old.share_instruments,
+            share_interests: true,
+            share_colour: true,
+            share_avatar: true,
+        }
+    }
 }
 
 #[derive(Serialize, Deserialize)]
@@ -99,10 +140,10 @@ struct BlockedV1 {
 pub(super) fn encode(contents: &Contents) -> Entries {
     let mut entries = Entries::new();
     if let Some(profile) = &contents.profile {
-        entries.insert(PROFILE.to_vec(), value(&profile_v1(profile)));
+        entries.insert(PROFILE.to_vec(), value(PROFILE_VERSION, &profile_v2(profile)));
     }
     for (peer, person) in &contents.people {
-        entries.insert([PERSON, peer.as_bytes()].concat(), value(&person_v1(person)));
+        entries.insert([PERSON, peer.as_bytes()].concat(), value(VERSION, &person_v1(person)));
     }
     for jam in &contents.jams {
         let stored = JamV1 {
@@ -111,11 +152,11 @@ pub(super) fn encode(contents: &Contents) -> Entries {
             addresses: jam.addresses.clone(),
             at_unix_s: jam.at_unix_s,
         };
-        entries.insert([JAM, jam.session.as_bytes()].concat(), value(&stored));
+        entries.insert([JAM, jam.session.as_bytes()].concat(), value(VERSION, &stored));
     }
     for blocked in &contents.blocked {
         let stored = BlockedV1 { name: blocked.name.as_str().to_owned(), at_unix_s: blocked.at_unix_s };
-        entries.insert([BLOCKED, blocked.peer.as_bytes()].concat(), value(&stored));
+        entries.insert([BLOCKED, blocked.peer.as_bytes()].concat(), value(VERSION, &stored));
     }
     entries
 }
@@ -130,7 +171,10 @@ pub(super) fn decode(entries: &Entries) -> Result<Contents, ValueError> {
         let damaged = || ValueError::Damaged(String::from_utf8_lossy(key).escape_debug().take(40).collect());
         let peer = |key: &[u8]| key.try_into().map(PeerId::from_bytes).map_err(|_| damaged());
         if key == PROFILE {
-            contents.profile = Some(profile(read(bytes, damaged)?));
+            contents.profile = Some(profile(match body(bytes, PROFILE_VERSION, &damaged)? {
+                (1, body) => parsed::<ProfileV1>(body, damaged)?.into(),
+                (_, body) => parsed::<ProfileV2>(body, damaged)?,
+            }));
         } else if let Some(key) = key.strip_prefix(PERSON) {
             contents.people.insert(peer(key)?, person(read(bytes, damaged)?));
         } else if let Some(session) = key.strip_prefix(JAM) {
@@ -162,7 +206,7 @@ impl Seal {
 
     /// The key and value under which it is stored beside the entries.
     pub(super) fn entry(self) -> (Vec<u8>, Vec<u8>) {
-        (SEAL.to_vec(), value(&SealV1 { generation: self.generation, digest: self.digest }))
+        (SEAL.to_vec(), value(VERSION, &SealV1 { generation: self.generation, digest: self.digest }))
     }
 
     /// Takes the seal out of what was read.
@@ -180,44 +224,75 @@ impl Seal {
     }
 }
 
-fn value<T: Serialize>(stored: &T) -> Vec<u8> {
+fn value<T: Serialize>(version: u8, stored: &T) -> Vec<u8> {
     // These structs have no map of unknown length and no failing serializer: an empty value never leaves.
     let body = postcard::to_stdvec(stored).unwrap_or_default();
     debug_assert!(!body.is_empty(), "a value of the index always has a body");
-    [&[VERSION], body.as_slice()].concat()
+    [&[version], body.as_slice()].concat()
 }
 
-/// The one place that knows which versions there are: an older one would be read here as itself
-/// and turned into the next.
+/// A value of a kind that has had one version so far.
 fn read<T: for<'de> Deserialize<'de>>(
     bytes: &[u8],
     damaged: impl Fn() -> ValueError,
 ) -> Result<T, ValueError> {
+    let (_, body) = body(bytes, VERSION, &damaged)?;
+    parsed(body, damaged)
+}
+
+/// The version of a value, at most `newest`, and what follows it: whoever asks reads each version as
+/// itself and turns it into the next.
+fn body<'a>(
+    bytes: &'a [u8],
+    newest: u8,
+    damaged: &impl Fn() -> ValueError,
+) -> Result<(u8, &'a [u8]), ValueError> {
     match bytes.split_first() {
-        Some((&VERSION, body)) => match postcard::take_from_bytes(body) {
-            Ok((stored, [])) => Ok(stored),
-            _ => Err(damaged()),
-        },
         Some((0, _)) | None => Err(damaged()),
-        Some((&newer, _)) => Err(ValueError::Newer(newer)),
+        Some((&version, body)) if version <= newest => Ok((version, body)),
+        Some((&found, _)) => Err(ValueError::Newer { found, reads: newest }),
     }
 }
 
-fn profile_v1(profile: &Profile) -> ProfileV1 {
-    ProfileV1 {
+fn parsed<T: for<'de> Deserialize<'de>>(
+    body: &[u8],
+    damaged: impl Fn() -> ValueError,
+) -> Result<T, ValueError> {
+    match postcard::take_from_bytes(body) {
+        Ok((stored, [])) => Ok(stored),
+        _ => Err(damaged()),
+    }
+}
+
+fn profile_v2(profile: &Profile) -> ProfileV2 {
+    let texts = |names: &[Name]| names.iter().map(|name| name.as_str().to_owned()).collect();
+    ProfileV2 {
         name: profile.name.as_str().to_owned(),
-        instruments: profile.instruments.iter().map(|name| name.as_str().to_owned()).collect(),
+        instruments: texts(&profile.instruments),
+        interests: texts(&profile.interests),
+        colour: profile.colour.map(|colour| colour.as_str().to_owned()),
+        avatar: profile.avatar.as_ref().map(|avatar| avatar.as_str().to_owned()),
         share_name: profile.share_name,
         share_instruments: profile.share_instruments,
+        share_interests: profile.share_interests,
+        share_colour: profile.share_colour,
+        share_avatar: profile.share_avatar,
     }
 }
 
-fn profile(stored: ProfileV1) -> Profile {
+fn profile(stored: ProfileV2) -> Profile {
+    let names = |texts: Vec<String>| texts.iter().map(|text| Name::new(text)).collect();
     Profile {
         name: Name::new(&stored.name),
-        instruments: stored.instruments.iter().map(|name| Name::new(name)).collect(),
+        instruments: names(stored.instruments),
+        interests: names(stored.interests),
+        colour: stored.colour.and_then(|word| NameColour::parse(&word)),
+        avatar: stored.avatar.and_then(|text| Avatar::parse(&text).ok()),
         share_name: stored.share_name,
         share_instruments: stored.share_instruments,
+        share_interests: stored.share_interests,
+        share_colour: stored.share_colour,
+        share_avatar: stored.share_avatar,
     }
 }
 
@@ -276,8 +351,14 @@ pub(super) mod tests {
             profile: Some(Profile {
                 name: Name::new("Ana"),
                 instruments: vec![Name::new("bass"), Name::new("voice")],
+                interests: vec![Name::new("drone")],
+                colour: Some(NameColour::Teal),
+                avatar: Avatar::parse("<3").ok(),
                 share_name: true,
                 share_instruments: false,
+                share_interests: false,
+                share_colour: false,
+                share_avatar: false,
             }),
             ..Contents::default()
         };
@@ -307,18 +388,42 @@ pub(super) mod tests {
         assert_eq!(decode(&encode(&Contents::default())), Ok(Contents::default()));
     }
 
-    /// The bytes of version 1, as `key=value` in hex: they are on people's disks and never change.
-    #[test]
-    fn the_golden_file_of_version_1_is_read_and_written_alike() -> Result<(), Box<dyn std::error::Error>> {
-        let golden = include_str!("../../../tests/golden/index_v1.txt");
+    /// Entries of a golden file: `key=value` in hex. They are on people's disks and never change.
+    fn golden(text: &str) -> Result<Entries, Box<dyn std::error::Error>> {
         let unhex = |text: &str| -> Result<Vec<u8>, _> {
             (0..text.len()).step_by(2).map(|at| u8::from_str_radix(&text[at..at + 2], 16)).collect()
         };
         let mut entries = Entries::new();
-        for line in golden.lines() {
+        for line in text.lines() {
             let (key, value) = line.split_once('=').ok_or("no = in a line")?;
             entries.insert(unhex(key)?, unhex(value)?);
         }
+        Ok(entries)
+    }
+
+    #[test]
+    fn the_golden_file_of_version_1_is_read() -> Result<(), Box<dyn std::error::Error>> {
+        let mut stored = golden(include_str!("../../../tests/golden/index_v1.txt"))?;
+        let seal = Seal::take_from(&mut stored)?;
+        let mut then = sample();
+        then.profile = Some(Profile {
+            name: Name::new("Ana"),
+            instruments: vec![Name::new("bass"), Name::new("voice")],
+            share_instruments: false,
+            ..Profile::default()
+        });
+        assert_eq!((seal.generation, decode(&stored)?), (3, then.clone()));
+        // All but the profile is still written as it was.
+        let mut written = encode(&then);
+        assert_eq!(written.remove(PROFILE).and_then(|value| value.first().copied()), Some(PROFILE_VERSION));
+        stored.remove(PROFILE);
+        assert_eq!(written, stored);
+        Ok(())
+    }
+
+    #[test]
+    fn the_golden_file_of_version_2_is_read_and_written_alike() -> Result<(), Box<dyn std::error::Error>> {
+        let entries = golden(include_str!("../../../tests/golden/index_v2.txt"))?;
         let mut stored = entries.clone();
         let seal = Seal::take_from(&mut stored)?;
         assert_eq!((seal.generation, decode(&stored)?), (3, sample()));
@@ -330,11 +435,21 @@ pub(super) mod tests {
     }
 
     #[test]
+    fn a_profile_with_a_colour_of_a_newer_program_is_read_without_it() {
+        let mut stored = profile_v2(&Profile { colour: Some(NameColour::Teal), ..Profile::default() });
+        stored.colour = Some("plaid".to_owned());
+        stored.avatar = Some("d[-_-]b".to_owned());
+        let entries = Entries::from([(PROFILE.to_vec(), value(PROFILE_VERSION, &stored))]);
+        let read = decode(&entries).map(|contents| contents.profile);
+        assert_eq!(read, Ok(Some(Profile::default())));
+    }
+
+    #[test]
     fn a_newer_value_is_told_from_a_damaged_one() {
         let mut entries = encode(&sample());
-        entries.insert(PROFILE.to_vec(), vec![2, 0]);
-        assert_eq!(decode(&entries), Err(ValueError::Newer(2)));
-        for bytes in [&[][..], &[0], &[VERSION], &[VERSION, 255, 255, 255, 255, 15]] {
+        entries.insert(PROFILE.to_vec(), vec![3, 0]);
+        assert_eq!(decode(&entries), Err(ValueError::Newer { found: 3, reads: 2 }));
+        for bytes in [&[][..], &[0], &[1], &[2], &[1, 255, 255, 255, 255, 15], &[2, 255, 255, 255, 255, 15]] {
             entries.insert(PROFILE.to_vec(), bytes.to_vec());
             assert_eq!(decode(&entries), Err(ValueError::Damaged("profile".to_owned())));
         }
@@ -363,7 +478,7 @@ pub(super) mod tests {
             mut bytes in prop::collection::vec(any::<u8>(), 0..120),
             version in prop::bool::weighted(0.9),
         ) {
-            if let (true, Some(first)) = (version, bytes.first_mut()) { *first = VERSION; }
+            if let (true, Some(first)) = (version, bytes.first_mut()) { *first = 1 + *first % 2; }
             if let Ok(contents) = decode(&Entries::from([(key, bytes)])) {
                 prop_assert_eq!(decode(&encode(&contents)), Ok(contents));
             }

@@ -1,6 +1,7 @@
 //! Boxes: a question, a line to type, the ticket, what this machine sees, why it crackles, the log.
 
 use super::middle;
+use crate::domain::sharing::Field;
 use crate::tui::canvas::{Canvas, fit, span, tail, wrapped};
 use crate::tui::look::{Charset, Role};
 use crate::tui::model::{Model, Purpose};
@@ -38,8 +39,10 @@ pub(super) fn prompt(canvas: &mut Canvas<'_>, purpose: &Purpose, text: &str) {
         Purpose::Code { jam } => {
             (format!("Code word of {jam}"), "Ask someone in it. It does not cross the network.")
         }
-        Purpose::Name => ("My name".to_owned(), "As others see you."),
-        Purpose::Plays => ("What I play".to_owned(), "With commas: guitar,voice"),
+        Purpose::Own(field) => {
+            let (title, words) = own_field(*field);
+            (title.to_owned(), words)
+        }
         Purpose::Filter => ("Find".to_owned(), "A name, a jam or an instrument."),
     };
     let mut part = middle(canvas, 66, 6);
@@ -53,6 +56,18 @@ pub(super) fn prompt(canvas: &mut Canvas<'_>, purpose: &Purpose, text: &str) {
     let shown = tail(&shown, usize::from(width.saturating_sub(3)));
     inside.line(1, 1, width, &[span("> ", Role::Key), span(shown, Role::Text), span("_", Role::Key)]);
     inside.text(1, 3, width, words, Role::Dim);
+}
+
+/// What a field of the own card is asked for with.
+const fn own_field(field: Field) -> (&'static str, &'static str) {
+    match field {
+        Field::Name => ("My name", "What you want to be called."),
+        Field::Plays => ("What I play", "With commas: guitar,voice. Empty: nothing said."),
+        Field::Interests => ("What I like", "With commas: jazz,drone. Empty: nothing said."),
+        // Stepped through, never typed.
+        Field::Colour => ("The colour of my name", ""),
+        Field::Avatar => ("My avatar", "At most 4 columns, as in <3 or ^_^. Empty: none."),
+    }
 }
 
 pub(super) fn invite(canvas: &mut Canvas<'_>, ticket: &str, qr: &[String]) {

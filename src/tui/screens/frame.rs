@@ -188,7 +188,8 @@ pub(super) fn hints_of(model: &Model) -> Vec<(String, String)> {
     match model.tab {
         Tab::Lobby => hints.extend(fixed(&[("Enter", "join")])),
         Tab::Jam => hints.extend(fixed(&[("arrows", "")])),
-        Tab::Library | Tab::Tinies | Tab::Board | Tab::Me => {}
+        Tab::Me => hints.extend(fixed(&[("Enter", "change")])),
+        Tab::Library | Tab::Tinies | Tab::Board => {}
         Tab::Doctor => hints.extend(fixed(&[("arrows", "link")])),
     }
     if model.tab == Tab::Jam && !model.in_jam() {

@@ -1,7 +1,7 @@
 //! The jam: one row or two a player, the output, the chat; details beside it where there is room.
 
 use super::jam_side;
-use super::words::{distance, figure, grade_of, grade_text};
+use super::words::{called, distance, figure, grade_of, grade_text, tint};
 use super::{WIDE, lobby};
 use crate::peer::api::{MicState, Participant};
 use crate::tui::action::{Action, Tab};
@@ -14,6 +14,8 @@ use crate::tui::widgets::meter;
 
 /// Players with two lines each; more have one.
 const TWO_LINES_MAX: usize = 6;
+/// Columns of a name and its avatar.
+const NAME_COLUMNS: usize = 7;
 /// Columns beside the rows for chat and details.
 const SIDE: u16 = 36;
 
@@ -144,9 +146,11 @@ pub(super) fn state(model: &Model, one: &Participant) -> (String, Role) {
 
 fn row(model: &Model, canvas: &mut Canvas<'_>, columns: Columns, y: u16, one: &Participant, chosen: bool) {
     let mark = if chosen { ">" } else { " " };
-    let name = if one.you { "You".to_owned() } else { one.name.clone() };
+    let name = if one.you { "You" } else { &one.name };
     let role = if chosen { Role::Key } else { Role::Text };
-    canvas.text(0, y, columns.meter, &format!("{mark}{}", fit(&name, 7)), role);
+    let called = called(name, one.avatar.as_deref(), NAME_COLUMNS);
+    canvas.text(0, y, columns.meter, &format!("{mark}{}", fit(&called, NAME_COLUMNS)), role);
+    tint(canvas, (1, y), NAME_COLUMNS, name, one.colour.as_deref());
     let reading = if one.you {
         model.meters.get(&Source::Input)
     } else {

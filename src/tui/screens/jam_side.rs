@@ -1,7 +1,7 @@
 //! Beside the jam's rows: chat, the chosen player in detail, and how loud it was.
 
 use super::jam;
-use super::words::{figure, grade_of};
+use super::words::{called, figure, grade_of};
 use crate::peer::api::{Link, Path};
 use crate::tui::canvas::{Canvas, columns as columns_of, wrapped};
 use crate::tui::look::Role;
@@ -20,7 +20,10 @@ pub(super) fn draw(model: &Model, canvas: &mut Canvas<'_>) {
     jam::chat(model, &mut inside, false);
     let mut part = canvas.part(0, height - detail_rows, width, detail_rows);
     let title = match model.chosen_player() {
-        Some(one) => format!("{}  {}", one.name, one.plays.first().map_or("", String::as_str)),
+        Some(one) => {
+            let called = called(&one.name, one.avatar.as_deref(), usize::from(width.saturating_sub(4)));
+            format!("{called}  {}", one.plays.first().map_or("", String::as_str))
+        }
         None => "Details".to_owned(),
     };
     let mut inside = part.boxed(title.trim_end(), "");
@@ -38,7 +41,10 @@ pub(super) fn detail(model: &Model, canvas: &mut Canvas<'_>) {
         canvas.text(1, 0, width, "no sound comes from them yet", Role::Dim);
         return;
     };
-    let lines = lines(model, link);
+    let mut lines = lines(model, link);
+    if !one.interests.is_empty() {
+        lines.push((format!("likes   {}", one.interests.join(", ")), Role::Dim));
+    }
     let mut y = 0;
     for (text, role) in &lines {
         // What is too long goes on below, under its own words.

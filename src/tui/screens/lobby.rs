@@ -1,6 +1,6 @@
 //! Who is here: jams and people on this network, your own sound, and what to do when somebody is missing.
 
-use super::words::{card_missing, distance, grade_of, grade_text};
+use super::words::{called, card_missing, distance, grade_of, grade_text, tint};
 use crate::peer::api::{ListedJam, ListedPerson};
 use crate::tui::action::{Action, Tab};
 use crate::tui::canvas::{Canvas, fit, wrapped};
@@ -192,6 +192,7 @@ fn draw_people(model: &Model, canvas: &mut Canvas<'_>, before: usize, count: usi
         let role = if is_chosen { Role::Key } else { Role::Text };
         inside.target(0, row, inside.width(), 1, Target::Line(before + index));
         let used = inside.text(0, row, inside.width(), &line, role);
+        tint(&mut inside, (3, row), name.saturating_sub(1), &one.name, one.colour.as_deref());
         // Measured only between people who send each other sound.
         let (text, role) = match model.link(&one.key) {
             Some(link) => {
@@ -210,9 +211,10 @@ fn draw_people(model: &Model, canvas: &mut Canvas<'_>, before: usize, count: usi
 
 fn person_line(one: &ListedPerson, name: usize, plays: usize, place: usize) -> String {
     let jam = one.jam.as_deref().unwrap_or("not in a jam");
+    let called = called(&one.name, one.avatar.as_deref(), name.saturating_sub(1));
     format!(
         "{} {} {} ",
-        fit(&one.name, name.saturating_sub(1)),
+        fit(&called, name.saturating_sub(1)),
         fit(&one.plays.join(" "), plays.saturating_sub(1)),
         fit(jam, place.saturating_sub(1))
     )

@@ -2,7 +2,7 @@
 
 use super::frame::{lamp, vitals};
 use super::jam::state;
-use super::words::{grade_of, grade_text};
+use super::words::{grade_of, grade_text, tint};
 use crate::tui::action::Tab;
 use crate::tui::canvas::{Canvas, fit};
 use crate::tui::look::Role;
@@ -54,6 +54,7 @@ pub(super) fn jam(model: &Model, canvas: &mut Canvas<'_>) {
         let who = if one.you { "You" } else { &one.name };
         let role = if index == chosen { Role::Key } else { Role::Text };
         canvas.text(0, y, 8, &format!(" {mark}{}", fit(who, 5)), role);
+        tint(canvas, (2, y), 5, who, one.colour.as_deref());
         let reading = if one.you {
             model.meters.get(&Source::Input)
         } else {

@@ -53,6 +53,7 @@ fn letter(fg: Color, modifier: Modifier) -> char {
         Color::Cyan => "cC??x???",
         Color::Yellow => "yY??W???",
         Color::Red => "eE??R???",
+        Color::Magenta => "mM??N???",
         _ => "123?4???",
     };
     row.as_bytes()[index] as char
@@ -113,6 +114,18 @@ fn states() -> Vec<(&'static str, Model)> {
         ("tinies", tab(Tab::Tinies)),
         ("board", tab(Tab::Board)),
         ("me", tab(Tab::Me)),
+        (
+            "me_only_here",
+            with(fixture::lobby(), |model| {
+                model.tab = Tab::Me;
+                model.chosen.insert(Tab::Me, 3);
+                if let Some(status) = &mut model.status {
+                    status.me.shared.clear();
+                    status.me.plays.clear();
+                    status.me.avatar = None;
+                }
+            }),
+        ),
         (
             "doctor",
             with(fixture::in_jam(), |model| {
@@ -284,7 +297,7 @@ proptest! {
 
     #[test]
     fn no_size_no_state_and_no_name_is_too_much(
-        state in 0..33_usize,
+        state in 0..34_usize,
         width in 0_u16..160,
         height in 0_u16..60,
         name in ".{0,40}",
@@ -305,10 +318,17 @@ proptest! {
                 for one in &mut jam.people {
                     one.name.clone_from(&name);
                     one.plays = vec![name.clone()];
+                    one.avatar = Some(name.clone());
+                    one.colour = Some("gold".to_owned());
                 }
+            }
+            if let Some(status) = &mut model.status {
+                status.me.avatar = Some(name.clone());
+                status.me.interests = vec![name.clone()];
             }
             for one in &mut model.listing.people {
                 one.name.clone_from(&name);
+                one.avatar = Some(name.clone());
             }
             for line in &mut model.chat {
                 line.text = format!("{name} {name}");

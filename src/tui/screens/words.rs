@@ -1,6 +1,8 @@
 //! Figures in words that musicians use.
 
+use crate::domain::badge::NameColour;
 use crate::peer::api::{Link, Status};
+use crate::tui::canvas::{Canvas, columns};
 use crate::tui::look::Role;
 use crate::tui::model::Model;
 
@@ -11,6 +13,29 @@ pub(in crate::tui) fn card_missing(status: &Status) -> String {
         "the sound card is being opened".to_owned()
     } else {
         format!("no sound card: {}", status.card_trouble)
+    }
+}
+
+/// A name with the avatar beside it, where both fit into `width` columns.
+#[must_use]
+pub(in crate::tui) fn called(name: &str, avatar: Option<&str>, width: usize) -> String {
+    match avatar {
+        Some(avatar) if columns(name) + 1 + columns(avatar) <= width => format!("{name} {avatar}"),
+        _ => name.to_owned(),
+    }
+}
+
+/// Puts the colour a person chose on their name, which stands at `x` in at most `width` columns.
+pub(in crate::tui) fn tint(
+    canvas: &mut Canvas<'_>,
+    (x, y): (u16, u16),
+    width: usize,
+    name: &str,
+    colour: Option<&str>,
+) {
+    if let Some(colour) = colour.and_then(NameColour::parse) {
+        let wide = u16::try_from(columns(name).min(width)).unwrap_or(0);
+        canvas.paint(x, y, wide, Role::Person(colour));
     }
 }
 

@@ -109,7 +109,11 @@ fn color(depth: ColorDepth, color: Color, base: u8) -> Option<String> {
         Color::Reset => format!("{}", base + 9),
         Color::Red => ansi(1),
         Color::Yellow => ansi(3),
+        Color::Green => ansi(2),
+        Color::Magenta => ansi(5),
         Color::Cyan => ansi(6),
+        Color::LightRed => ansi(9),
+        Color::LightBlue => ansi(12),
         Color::Rgb(r, g, b) => match depth {
             ColorDepth::True => format!("{};2;{r};{g};{b}", base + 8),
             ColorDepth::Indexed => format!("{};5;{}", base + 8, cube(r, g, b)),

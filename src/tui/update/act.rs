@@ -1,6 +1,7 @@
 //! What each action does.
 
 use super::Step;
+use crate::domain::sharing::Field;
 use crate::peer::api::MicState;
 use crate::tui::action::{Action, Tab};
 use crate::tui::message::{Effect, How};
@@ -99,14 +100,12 @@ impl Step<'_> {
             Action::Log => {
                 self.model.overlay = Some(Overlay::Log { filter: String::new(), up: 0 });
             }
-            Action::EditName => {
-                let name = self.model.status.as_ref().map(|status| status.me.name.clone());
-                self.prompt(Purpose::Name, &name.unwrap_or_default());
-            }
-            Action::EditPlays => {
-                let plays = self.model.status.as_ref().map(|status| status.me.plays.join(","));
-                self.prompt(Purpose::Plays, &plays.unwrap_or_default());
-            }
+            Action::Share => self.share(),
+            Action::EditName => self.edit(Field::Name),
+            Action::EditPlays => self.edit(Field::Plays),
+            Action::EditInterests => self.edit(Field::Interests),
+            Action::NextColour => self.edit(Field::Colour),
+            Action::EditAvatar => self.edit(Field::Avatar),
             Action::EndPeer => {
                 let question = "End this peer? The sound stops, the jam goes on without you".to_owned();
                 let doing = vec![vec!["quit".to_owned()]];
@@ -126,7 +125,7 @@ impl Step<'_> {
         }
     }
 
-    fn show(&mut self, tab: Tab) {
+    pub(super) fn show(&mut self, tab: Tab) {
         self.model.setup = None;
         self.model.stage = false;
         self.model.tab = tab;
@@ -156,7 +155,7 @@ impl Step<'_> {
         }
     }
 
-    fn prompt(&mut self, purpose: Purpose, text: &str) {
+    pub(super) fn prompt(&mut self, purpose: Purpose, text: &str) {
         self.model.overlay = Some(Overlay::Prompt { purpose, text: text.to_owned() });
     }
 
@@ -208,7 +207,8 @@ impl Step<'_> {
             Tab::Lobby => self.model.lobby().len(),
             Tab::Jam => self.model.people().len() + 1,
             Tab::Doctor => self.model.links.len(),
-            Tab::Library | Tab::Tinies | Tab::Board | Tab::Me => 0,
+            Tab::Me => Field::ALL.len(),
+            Tab::Library | Tab::Tinies | Tab::Board => 0,
         };
         let chosen = self.model.chosen(self.model.tab, count);
         let moved = chosen.saturating_add_signed(by).min(count.saturating_sub(1));
@@ -238,7 +238,7 @@ impl Step<'_> {
                 None => self.prompt(Purpose::NewJam, ""),
             },
             Tab::Jam => self.model.details = !self.model.details,
-            Tab::Me => self.act(Action::EditName),
+            Tab::Me => self.edit(self.model.chosen_field()),
             Tab::Library | Tab::Tinies | Tab::Board | Tab::Doctor => {}
         }
     }

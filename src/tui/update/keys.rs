@@ -224,6 +224,7 @@ impl Step<'_> {
             Purpose::NewJam => {
                 self.ask(Asked::Join { jam: text.to_owned() }, &["new", &format!("name={text}")])
             }
+            Purpose::Own(field) => self.said_of_me(field, text),
             _ if text.is_empty() => {}
             Purpose::Address => {
                 self.say("looking for it; others see you come");
@@ -232,17 +233,6 @@ impl Step<'_> {
             Purpose::Code { jam } => {
                 let words = [format!("name={jam}"), format!("code={text}")];
                 self.ask(Asked::Join { jam }, &["join", &words[0], &words[1]]);
-            }
-            Purpose::Name => {
-                let old = self.model.status.as_ref().map(|status| status.me.name.clone()).unwrap_or_default();
-                let order = |name: &str| vec![vec!["me.set".to_owned(), format!("name={name}")]];
-                self.change_with_undo("my name".to_owned(), order(text), order(&old));
-            }
-            Purpose::Plays => {
-                let old =
-                    self.model.status.as_ref().map(|status| status.me.plays.join(",")).unwrap_or_default();
-                let order = |plays: &str| vec![vec!["me.set".to_owned(), format!("plays={plays}")]];
-                self.change_with_undo("what I play".to_owned(), order(text), order(&old));
             }
         }
     }

@@ -2,6 +2,7 @@
 
 mod act;
 mod keys;
+mod me;
 mod mouse;
 pub(in crate::tui) mod peer;
 pub(in crate::tui) mod setup;

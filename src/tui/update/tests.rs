@@ -276,3 +276,29 @@ fn times_are_those_of_the_clock_on_the_wall() {
     assert_eq!(model.chat.back().map(|said| said.at.as_str()), Some("01:31"));
     assert_eq!(model.log.back().map(|line| line.at.as_str()), Some("01:31:02"));
 }
+
+#[test]
+fn the_own_card_is_changed_line_by_line_and_taken_back() {
+    let mut model = fixture::lobby();
+    model.tab = Tab::Me;
+    assert_eq!(typed(&mut model, &[Key::plain(Code::Down)]), [] as [String; 0]);
+    assert_eq!(typed(&mut model, &chars("s")), ["me.set share=name,colour,avatar"]);
+    assert_eq!(typed(&mut model, &chars("u")), ["me.set share=name,plays,colour,avatar"]);
+    assert_eq!(typed(&mut model, &chars("c")), ["me.set colour=sky"]);
+    assert_eq!(typed(&mut model, &[Key::plain(Code::Enter)]), ["me.set colour=sky"], "its line is chosen");
+    assert_eq!(typed(&mut model, &chars("u")), ["me.set colour=teal"]);
+    let enter = [Key::plain(Code::Enter)];
+    let instead = |text: &str| [&[Key::ctrl('u')], chars(text).as_slice(), &enter].concat();
+    typed(&mut model, &chars("I"));
+    assert_eq!(typed(&mut model, &instead("jazz, drone")), ["me.set interests=jazz, drone"]);
+    typed(&mut model, &chars("i"));
+    assert_eq!(typed(&mut model, &instead("")), ["me.set plays="]);
+    typed(&mut model, &chars("e"));
+    assert_eq!(typed(&mut model, &instead("")), [] as [String; 0], "a name is never empty");
+    typed(&mut model, &chars("a"));
+    assert_eq!(typed(&mut model, &instead("d[-_-]b")), [] as [String; 0]);
+    let said = model.toast.as_ref().map_or("", |toast| &toast.text);
+    assert!(said.contains("at most 4 columns wide, this one is 7"), "{said}");
+    assert_eq!(typed(&mut model, &instead("^_^")), ["me.set avatar=^_^"], "it can be mended");
+    assert_eq!(typed(&mut model, &chars("u")), ["me.set avatar=<3"]);
+}

@@ -167,7 +167,7 @@ impl Node {
 
     fn command(&mut self, command: NetCommand) {
         match command {
-            NetCommand::SetCard(card) => self.set_card(card),
+            NetCommand::SetCard(card) => self.set_card(*card),
             NetCommand::Dial { peer, addrs } => self.dial_wish(peer, addrs),
             NetCommand::Send { peer, message } => self.send(peer, &message),
             NetCommand::Disconnect { peer } => self.disconnect(peer),

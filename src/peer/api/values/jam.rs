@@ -31,6 +31,15 @@ pub struct Participant {
     pub name: String,
     /// Instruments.
     pub plays: Vec<String>,
+    /// What they like.
+    #[serde(default)]
+    pub interests: Vec<String>,
+    /// The colour of their name, one of `red`, `gold`, `green`, `teal`, `sky`, `violet`; `null` without one.
+    #[serde(default)]
+    pub colour: Option<String>,
+    /// At most four columns to stand beside their name, safe to print; `null` without any.
+    #[serde(default)]
+    pub avatar: Option<String>,
     /// Whether it is you.
     pub you: bool,
     /// Whether they order the jam's changes.

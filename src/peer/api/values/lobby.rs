@@ -43,6 +43,15 @@ pub struct ListedPerson {
     pub name: String,
     /// Instruments.
     pub plays: Vec<String>,
+    /// What they like.
+    #[serde(default)]
+    pub interests: Vec<String>,
+    /// The colour of their name, one of `red`, `gold`, `green`, `teal`, `sky`, `violet`; `null` without one.
+    #[serde(default)]
+    pub colour: Option<String>,
+    /// At most four columns to stand beside their name, safe to print; `null` without any.
+    #[serde(default)]
+    pub avatar: Option<String>,
     /// Name of the jam they are in; `null` in the lobby.
     pub jam: Option<String>,
     /// Addresses we saw them at.

@@ -48,7 +48,7 @@ pub struct Status {
     pub uptime_s: u64,
     /// Where it is.
     pub place: Place,
-    /// What others see of you.
+    /// Who you are, and what of it others see.
     pub me: Me,
     /// What others hear of you.
     pub mic: MicState,
@@ -86,4 +86,30 @@ pub struct Me {
     pub name: String,
     /// Your instruments.
     pub plays: Vec<String>,
+    /// What you like.
+    #[serde(default)]
+    pub interests: Vec<String>,
+    /// The colour of your name, one of `red`, `gold`, `green`, `teal`, `sky`, `violet`; `null` without one.
+    #[serde(default)]
+    pub colour: Option<String>,
+    /// At most four columns to stand beside your name; `null` without any.
+    #[serde(default)]
+    pub avatar: Option<String>,
+    /// Which of these fields others see: `name`, `plays`, `interests`, `colour`, `avatar`. The others
+    /// never leave this machine; instead of a name that is not shared they see the fingerprint.
+    #[serde(default = "all_fields")]
+    pub shared: Vec<String>,
+}
+
+impl Me {
+    /// Whether others see this field.
+    #[must_use]
+    pub fn shares(&self, field: &str) -> bool {
+        self.shared.iter().any(|shared| shared == field)
+    }
+}
+
+/// What a peer shares that says nothing about it: everything it knows of.
+fn all_fields() -> Vec<String> {
+    crate::domain::sharing::Field::ALL.map(|field| field.as_str().to_owned()).to_vec()
 }

@@ -7,6 +7,7 @@ use super::update;
 use crate::domain::level::Gain;
 use crate::domain::peer_id::PeerId;
 use crate::domain::profile::Profile;
+use crate::domain::sharing::Shared;
 use crate::domain::stream::StreamFormat;
 use crate::domain::strip::DelayMode;
 use crate::domain::time::Timestamp;
@@ -19,6 +20,7 @@ use crate::protocol::control::MediaOffer;
 
 mod asking;
 mod jam;
+mod me;
 mod sound;
 
 /// Peers that hear each other's effects, on one clock.
@@ -41,6 +43,7 @@ fn model(now: Timestamp, index: usize) -> Model {
         started_unix_s: 1_000,
         me: id(index),
         profile: Profile::new(["Ana", "Bo", "Cy"][index], &[]),
+        shared: Shared::ALL,
         stream: StreamOptions::default(),
         send_channels: 1,
         delay: DelayMode::default(),
