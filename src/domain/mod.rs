@@ -12,3 +12,4 @@ pub mod session;
 pub mod stream;
 pub mod strip;
 pub mod time;
+pub mod wave;
