@@ -163,10 +163,9 @@ impl State {
     fn shut(trouble: &CardTrouble) -> Self {
         let (why, remedy) = match trouble {
             // ALSA's `default` may lead to a card that is open by its own name.
-            CardTrouble::Busy => (
-                "busy: another program, or another name of it, has it".to_owned(),
-                "close the other program".to_owned(),
-            ),
+            CardTrouble::Busy => {
+                ("busy: something else has it".to_owned(), "close the other program".to_owned())
+            }
             CardTrouble::Gone(_) => (trouble.to_string(), "plug it in again".to_owned()),
             other => (other.to_string(), other.remedy()),
         };
