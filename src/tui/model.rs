@@ -9,7 +9,10 @@ use super::look::Look;
 use super::meters::Meters;
 use super::why::Fix;
 use crate::domain::time::Timestamp;
-use crate::peer::api::{Cards, Doctor, ErrorReply, Link, Listing, MicState, Participant, Place, Status};
+use crate::peer::api::{
+    Cards, Doctor, ErrorReply, InputLevel, Inputs, Link, Listing, MicState, Participant, Place, RoundTrip,
+    Status,
+};
 
 /// Chat lines kept: more than a screen shows, less than anybody reads back.
 pub const CHAT_MAX: usize = 200;
@@ -55,6 +58,12 @@ pub struct Model {
     pub doctor: Option<Doctor>,
     /// Sound cards, while someone chooses.
     pub cards: Option<Cards>,
+    /// Every input of the machine, while someone chooses.
+    pub inputs: Option<Inputs>,
+    /// The round trip of the card, if someone asked for it.
+    pub round_trip: Option<Measured>,
+    /// Jams are joined with a listening seat.
+    pub listen_only: bool,
     /// Levels.
     pub meters: Meters,
     /// The last minutes.
@@ -77,6 +86,8 @@ pub struct Model {
     pub redo: Vec<Undo>,
     /// The test tone sounds.
     pub tone: bool,
+    /// When it ends by itself.
+    pub(super) tone_until: Option<Timestamp>,
     /// The house band.
     pub band: Band,
     /// The jam that it opens, and how many it is.
@@ -229,6 +240,17 @@ pub enum Purpose {
     Filter,
 }
 
+/// What became of the wish to know the round trip.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Measured {
+    /// It sounds now.
+    Running,
+    /// The figure.
+    Found(RoundTrip),
+    /// Why there is none, and what to do.
+    Failed(String),
+}
+
 /// The first steps, or the audio set-up alone.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Setup {
@@ -276,6 +298,8 @@ pub(super) enum Asked {
     Doctor,
     Cards,
     Ticket,
+    Inputs,
+    Measure,
     /// A change: said when it failed.
     Change,
     /// Getting into a jam, with the words if a code is missing.
@@ -293,6 +317,8 @@ pub(super) struct Due {
     pub(super) listing: Option<Timestamp>,
     pub(super) links: Option<Timestamp>,
     pub(super) doctor: Option<Timestamp>,
+    /// Also `None` while nobody looks at them.
+    pub(super) inputs: Option<Timestamp>,
 }
 
 /// What the screen starts with.
@@ -342,6 +368,9 @@ impl Model {
             links: Vec::new(),
             doctor: None,
             cards: None,
+            inputs: None,
+            round_trip: None,
+            listen_only: false,
             meters: Meters::default(),
             history: History::default(),
             chat: VecDeque::new(),
@@ -353,12 +382,13 @@ impl Model {
             undo: Vec::new(),
             redo: Vec::new(),
             tone: false,
+            tone_until: None,
             band: Band::Away,
             band_jam: start.band_jam,
             kept: start.kept,
             asked: BTreeMap::new(),
             last_id: 0,
-            due: Due { status: None, listing: None, links: None, doctor: None },
+            due: Due { status: None, listing: None, links: None, doctor: None, inputs: None },
             complaints: start.complaints,
         }
     }
@@ -455,11 +485,24 @@ impl Model {
         super::why::first_fix(&causes).cloned()
     }
 
+    /// How loud an input is that may be chosen; `None` before that is known.
+    #[must_use]
+    pub fn input(&self, name: &str) -> Option<&InputLevel> {
+        self.inputs.iter().flat_map(|inputs| &inputs.inputs).find(|input| input.name == name)
+    }
+
+    /// Whether the inputs are looked at, to choose one.
+    #[must_use]
+    pub fn is_choosing(&self) -> bool {
+        self.setup.as_ref().is_some_and(|setup| setup.step == Step::Device)
+    }
+
     /// When the model wants to be woken at the latest.
     #[must_use]
     pub fn wake_at(&self) -> Option<Timestamp> {
         let toast = self.toast.as_ref().and_then(|toast| toast.until);
-        [self.due.status, self.due.listing, self.due.links, self.due.doctor, toast]
+        let due = &self.due;
+        [due.status, due.listing, due.links, due.doctor, due.inputs, self.tone_until, toast]
             .into_iter()
             .flatten()
             .min()
