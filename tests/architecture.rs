@@ -108,7 +108,7 @@ const WORDS: &[Words] = &[
 /// A crate is named by its owner alone, so that replacing it is a change in one place.
 const OWNERS: &[(&str, &str)] = &[
     ("cpal", "audio/device/backend/"),
-    ("jack", "audio/device/backend/jack_client.rs"),
+    ("jack", "audio/device/backend/jack_"),
     ("opus", "audio/codec.rs"),
     ("libp2p", "net/swarm/"),
     ("libp2p_stream", "net/swarm/"),

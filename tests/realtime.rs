@@ -6,6 +6,7 @@ use std::sync::mpsc::sync_channel;
 use std::time::Duration;
 
 use jamtty::audio::device::callback::{BLOCK_MAX, EndFormat, Homing, InputCallback, OutputCallback};
+use jamtty::audio::device::input_watch::PeakCallback;
 use jamtty::audio::device::{Capture, CaptureBlock, EndCounters, InputChannels, Render, RenderBlock};
 use jamtty::audio::rt::{CardTime, Rt};
 
@@ -99,6 +100,20 @@ fn ten_thousand_output_callbacks_allocate_nothing() {
         }
         drop(callback);
         assert!(arrivals.try_recv().is_ok());
+    }
+}
+
+#[test]
+fn ten_thousand_callbacks_of_a_watched_input_allocate_nothing() {
+    let (mut callback, reader) = PeakCallback::new(2);
+    let data = [i16::MAX / 2; 128];
+    let (left, right) = ([0.25_f32; 64], [-0.5_f32; 64]);
+    for n in 0..CALLBACKS {
+        callback.run(&data, |sample| f32::from(sample) / 32_768.0);
+        callback.run_planar([&left[..], &right[..]].into_iter());
+        if n % 1_000 == 0 {
+            assert_eq!(reader.read().map(|peaks| peaks.channels_db.len()), Some(2));
+        }
     }
 }
 

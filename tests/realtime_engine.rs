@@ -7,6 +7,7 @@ use std::time::Duration;
 use jamtty::audio::capture::CaptureSide;
 use jamtty::audio::engine::{Engine, EngineCommand};
 use jamtty::audio::render::RenderSide;
+use jamtty::audio::round_trip::Listening;
 use jamtty::audio::rt::{CardTime, RtContext, section};
 use jamtty::domain::level::{Gain, Pan};
 use jamtty::domain::peer_id::PeerId;
@@ -190,4 +191,47 @@ fn panic_silences_both_ways_within_a_block_and_a_ramp() {
         card.block();
     }
     assert!(card.block() > 0.2, "and back as it was");
+}
+
+/// A card whose input hears its output this many samples later; gives the measured round trip. Nothing of it is sent.
+fn measured(delay: usize) -> u32 {
+    let (mut engine, mut card) = engine();
+    engine.command(EngineCommand::SetMonitorGain(Gain::UNITY)).expect("the engine takes it");
+    let mut sent = engine.tap_capture().expect("the engine takes it");
+    let mut wire = std::collections::VecDeque::from(vec![0.0; delay]);
+    let mut block = |card: &mut Card| {
+        let (mut input, mut output) = ([0.0; BLOCK], [0.0; BLOCK * 2]);
+        input.iter_mut().for_each(|sample| *sample = wire.pop_front().unwrap_or(0.0));
+        let at = CardTime(card.at);
+        section(&mut card.context, |rt| {
+            card.capture.process(rt, &input, 1, at);
+            card.render.process(rt, &mut output, 2, at);
+        });
+        wire.extend(output.chunks_exact(2).map(|frame| frame[0]));
+        card.at += Duration::from_nanos(1_333_333);
+    };
+    let mut waiting = engine.measure().expect("the engine takes it");
+    for _ in 0..1_000 {
+        block(&mut card);
+    }
+    for _ in 0..10 {
+        match waiting.look() {
+            Listening::Done(found) => {
+                // What was measured is not sent, the first 5 ms of a ramp in silence apart.
+                let mut heard = vec![[0.0; 2]; sent.samples.slots()];
+                sent.samples.pop_entire_slice(&mut heard).expect("the engine takes it");
+                assert!(heard.iter().all(|sample| *sample == [0.0; 2]));
+                return found.expect("it is heard").samples;
+            }
+            Listening::Waiting(measure) => waiting = measure,
+        }
+    }
+    panic!("a second of blocks was not enough");
+}
+
+#[test]
+fn a_round_trip_is_measured_to_the_sample_and_sends_nothing() {
+    for delay in [BLOCK, 591, 9_999] {
+        assert_eq!(measured(delay) as usize, delay);
+    }
 }

@@ -14,6 +14,7 @@ use super::engine::{RtEvent, Tap};
 use super::howl::HowlGuard;
 use super::meter::Meter;
 use super::mixer::{BLOCK_MAX, Fader};
+use super::round_trip::CaptureProbe;
 use super::rt::{CardTime, Rt};
 use crate::domain::level::Gain;
 
@@ -28,6 +29,17 @@ pub(super) enum CaptureOrder {
     ReleaseHowl,
     /// A copy of what is sent from now on.
     Tap(Tap),
+    /// Hear what comes in, and send nothing meanwhile.
+    Probe(Box<CaptureProbe>),
+}
+
+/// What the callback hands back to be freed elsewhere.
+#[derive(Debug)]
+pub(super) enum CaptureGarbage {
+    /// A tap that was replaced.
+    Tap(#[expect(dead_code, reason = "held only to be dropped")] Tap),
+    /// A probe that heard enough.
+    Probe(#[expect(dead_code, reason = "held only to be dropped")] Box<CaptureProbe>),
 }
 
 /// Lives in the input callback, at 48 kHz always.
@@ -35,7 +47,7 @@ pub(super) enum CaptureOrder {
 pub struct CaptureSide {
     pub(super) orders: Consumer<CaptureOrder>,
     pub(super) events: Producer<RtEvent>,
-    pub(super) garbage: Producer<Tap>,
+    pub(super) garbage: Producer<CaptureGarbage>,
     pub(super) to_encoder: Producer<Stereo>,
     pub(super) wake: EncoderWake,
     pub(super) to_monitor: Producer<Stereo>,
@@ -45,6 +57,9 @@ pub struct CaptureSide {
     pub(super) guard: HowlGuard,
     pub(super) cut: Fader,
     pub(super) tap: Option<Tap>,
+    pub(super) probe: Option<Box<CaptureProbe>>,
+    /// Silent while a probe hears: what is measured is for our own ears.
+    pub(super) sent: Fader,
     /// Captured samples that found the encoder's ring full.
     pub(super) lost: Arc<AtomicU64>,
     pub(super) block: Box<[Stereo; BLOCK_MAX]>,
@@ -76,25 +91,50 @@ impl CaptureSide {
             CaptureOrder::Panic(on) => self.panic.set(if on { Gain::ZERO } else { Gain::UNITY }),
             CaptureOrder::ReleaseHowl => self.guard.release(),
             CaptureOrder::Tap(tap) => {
-                if let Some(old) = self.tap.replace(tap) {
-                    // Freed by the engine; if its ring were full the tap would have to wait here.
-                    if let Err(rtrb::PushError::Full(old)) = self.garbage.push(old) {
-                        self.tap = Some(old);
-                    }
-                }
+                let old = self.tap.replace(tap);
+                self.throw_away(old.map(CaptureGarbage::Tap));
+            }
+            CaptureOrder::Probe(probe) => {
+                let old = self.probe.replace(probe);
+                self.throw_away(old.map(CaptureGarbage::Probe));
             }
         }
     }
 
+    /// Gives memory back to be freed elsewhere. The ring holds as many as there can be orders and the engine empties it
+    /// before each, so it cannot be full; if it were, leaking is what is left.
+    fn throw_away(&mut self, garbage: Option<CaptureGarbage>) {
+        if let Some(garbage) = garbage
+            && let Err(rtrb::PushError::Full(kept)) = self.garbage.push(garbage)
+        {
+            std::mem::forget(kept);
+        }
+    }
+
+    /// While a probe hears, it alone does: the signal is no howl, and a monitor would send it round and round.
+    fn measure(&mut self, rt: &mut Rt<'_>, count: usize, at: CardTime) -> bool {
+        let Some(probe) = &mut self.probe else { return false };
+        if !probe.process(rt, &self.block[..count], at) {
+            let done = self.probe.take();
+            self.throw_away(done.map(CaptureGarbage::Probe));
+        }
+        true
+    }
+
     fn piece(&mut self, rt: &mut Rt<'_>, count: usize, at: CardTime) {
+        let is_measured = self.measure(rt, count, at);
         let block = &mut self.block[..count];
         self.meter.measure(rt, block);
-        if let Some(howl) = self.guard.watch(rt, block) {
-            // A full ring loses the word, not the cut.
-            let _ = self.events.push(RtEvent::OwnHowl(howl));
+        if !is_measured {
+            if let Some(howl) = self.guard.watch(rt, block) {
+                // A full ring loses the word, not the cut.
+                let _ = self.events.push(RtEvent::OwnHowl(howl));
+            }
+            // The player hears what the microphone gives even while muted: that is what monitoring is for.
+            let _ = self.to_monitor.push_partial_slice(block);
         }
-        // The player hears what the microphone gives even while muted: that is what monitoring is for.
-        let _ = self.to_monitor.push_partial_slice(block);
+        self.sent.set(if is_measured { Gain::ZERO } else { Gain::UNITY });
+        self.sent.apply(rt, block);
         self.cut.set(self.guard.gain());
         self.cut.apply(rt, block);
         self.mic.apply(rt, block);

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use rtrb::{Consumer, Producer, RingBuffer};
 
-use super::capture::{CaptureOrder, CaptureSide};
+use super::capture::{CaptureGarbage, CaptureOrder, CaptureSide};
 use super::codec::{CodecError, Stereo};
 use super::encoder::{CAPTURE_RING, EncoderThread, EncoderWake};
 use super::howl::{HowlEvent, HowlGuard};
@@ -18,6 +18,7 @@ use super::mixer::{BLOCK_MAX, Fader, Strip};
 use super::playout::Playout;
 use super::playout_stats::{PlayoutReading, PlayoutStats};
 use super::render::{Garbage, Remote, RenderOrder, RenderSide};
+use super::round_trip::{Measure, probes};
 use super::rt::CardTime;
 use crate::domain::level::Gain;
 use crate::domain::peer_id::PeerId;
@@ -187,7 +188,7 @@ pub struct Engine {
     to_render: Producer<RenderOrder>,
     capture_events: Consumer<RtEvent>,
     render_events: Consumer<RtEvent>,
-    capture_garbage: Consumer<Tap>,
+    capture_garbage: Consumer<CaptureGarbage>,
     render_garbage: Consumer<Garbage>,
     remotes: [Option<RemoteHandle>; REMOTES_MAX],
     capture_meter: MeterReader,
@@ -250,6 +251,8 @@ impl Engine {
             guard: HowlGuard::staggered(0),
             cut: Fader::new(Gain::UNITY),
             tap: None,
+            probe: None,
+            sent: Fader::new(Gain::UNITY),
             lost: capture_lost,
             block: Box::new([[0.0; 2]; BLOCK_MAX]),
         };
@@ -266,6 +269,7 @@ impl Engine {
             meter: master_meter,
             test_tone: Fader::new(Gain::ZERO),
             test_phase: 0.0,
+            probe: None,
             sum: Box::new([[0.0; 2]; BLOCK_MAX]),
             one: Box::new([[0.0; 2]; BLOCK_MAX]),
         };
@@ -377,6 +381,20 @@ impl Engine {
         let (tap, reader) = Tap::pair();
         self.capture(CaptureOrder::Tap(tap))?;
         Ok(reader)
+    }
+
+    /// Plays a short signal to our own ears and hears where it comes in again; nothing of our input is sent or monitored
+    /// meanwhile, and it is over by itself after one second.
+    ///
+    /// # Errors
+    /// [`EngineError::Stalled`].
+    pub fn measure(&mut self) -> Result<Measure, EngineError> {
+        self.take_out_garbage();
+        let (render, capture, measure) = probes();
+        // Hearing begins first: what is played before is not heard.
+        self.capture(CaptureOrder::Probe(capture))?;
+        self.render(RenderOrder::Probe(render))?;
+        Ok(measure)
     }
 
     /// A copy of one peer as heard, before their strip, from the next block on.

@@ -15,6 +15,7 @@ pub mod playout;
 pub mod playout_stats;
 pub mod rate;
 pub mod render;
+pub mod round_trip;
 pub mod rt;
 pub mod virtual_card;
 pub mod wav;

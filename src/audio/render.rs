@@ -12,6 +12,7 @@ use super::limiter::Limiter;
 use super::meter::Meter;
 use super::mixer::{BLOCK_MAX, Fader, Strip};
 use super::playout::Playout;
+use super::round_trip::RenderProbe;
 use super::rt::{CardTime, Rt};
 use crate::domain::level::Gain;
 use crate::domain::strip::{DelayMode, StripSettings};
@@ -41,6 +42,7 @@ pub(super) enum RenderOrder {
     Monitor(Gain),
     Panic(bool),
     TestTone(bool),
+    Probe(Box<RenderProbe>),
 }
 
 /// What the callback hands back to be freed elsewhere.
@@ -50,6 +52,8 @@ pub(super) enum Garbage {
     Remote(#[expect(dead_code, reason = "held only to be dropped")] Box<Remote>),
     /// A tap that was replaced.
     Tap(#[expect(dead_code, reason = "held only to be dropped")] Tap),
+    /// A probe that played all of its signal.
+    Probe(#[expect(dead_code, reason = "held only to be dropped")] Box<RenderProbe>),
 }
 
 /// Loudness of the test tone, as an amplitude: -20 dBFS.
@@ -74,6 +78,7 @@ pub struct RenderSide {
     pub(super) meter: Meter,
     pub(super) test_tone: Fader,
     pub(super) test_phase: f32,
+    pub(super) probe: Option<Box<RenderProbe>>,
     pub(super) sum: Box<[Stereo; BLOCK_MAX]>,
     pub(super) one: Box<[Stereo; BLOCK_MAX]>,
 }
@@ -129,6 +134,10 @@ impl RenderSide {
             RenderOrder::Monitor(gain) => self.monitor.set(gain),
             RenderOrder::Panic(on) => self.panic.set(if on { Gain::ZERO } else { Gain::UNITY }),
             RenderOrder::TestTone(on) => self.test_tone.set(if on { Gain::UNITY } else { Gain::ZERO }),
+            RenderOrder::Probe(probe) => {
+                let old = self.probe.replace(probe);
+                self.throw_away(old.map(Garbage::Probe));
+            }
         }
     }
 
@@ -172,6 +181,7 @@ impl RenderSide {
         let sum = &mut self.sum[..count];
         self.master.apply(rt, sum);
         self.add_test_tone(rt, count);
+        self.add_probe(rt, count, at);
         let sum = &mut self.sum[..count];
         self.limiter.apply(rt, sum);
         self.panic.apply(rt, sum);
@@ -202,6 +212,16 @@ impl RenderSide {
             self.test_phase = (self.test_phase + TEST_TONE_HZ / RATE_HZ as f32).fract();
         }
         self.test_tone.mix_into(rt, one, &mut self.sum[..count]);
+    }
+}
+
+impl RenderSide {
+    fn add_probe(&mut self, rt: &mut Rt<'_>, count: usize, at: CardTime) {
+        let Some(probe) = &mut self.probe else { return };
+        if !probe.process(rt, &mut self.sum[..count], at) {
+            let done = self.probe.take();
+            self.throw_away(done.map(Garbage::Probe));
+        }
     }
 }
 

@@ -5,15 +5,17 @@ use std::sync::mpsc::{Receiver, sync_channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use serde_json::Value;
 use signal_hook::consts::{SIGINT, SIGTERM};
 
 use super::args::{AudioCommand, AudioSetArgs, CheckArgs, SoundArgs};
 use super::context::{Context, FlagValue};
 use super::exit::{Outcome, Stop};
-use super::jam::ask_with;
+use super::jam::{ask_with, spec};
 use super::output::bug;
 use super::peer_run::{card, plain_options, sound_flags};
 use super::short_lived::Reach;
+use super::show;
 use crate::config::edit;
 use crate::peer::api::ErrorCode;
 
@@ -21,22 +23,30 @@ pub(super) fn run(context: &Context, command: &AudioCommand) -> Outcome {
     match command {
         AudioCommand::Ls => {
             // The list needs no card open, so none is.
-            let silent = SoundArgs { null: true, ..SoundArgs::default() };
-            let mut reach = reach(context, &silent)?;
+            let mut reach = reach(context, &no_card())?;
             ask_with(context, reach.client(), "audio.ls", &[])
         }
         AudioCommand::Test(args) => {
             switched(context, args, "audio.test", "a tone is on your output: do you hear it?")
         }
-        AudioCommand::Level(args) => level(context, args),
+        AudioCommand::Level(args) if args.all => all_levels(context, &args.check),
+        AudioCommand::Level(args) => level(context, &args.check),
         AudioCommand::Loopback(args) => switched(
             context,
             args,
             "audio.loopback",
             "play: you hear yourself through codec and buffer (use headphones)",
         ),
+        AudioCommand::Measure(args) => {
+            let mut reach = reach_to_hear(context, &args.sound)?;
+            ask_with(context, reach.client(), "audio.measure", &[])
+        }
         AudioCommand::Set(args) => set(context, args),
     }
+}
+
+fn no_card() -> SoundArgs {
+    SoundArgs { null: true, ..SoundArgs::default() }
 }
 
 fn reach(context: &Context, sound: &SoundArgs) -> Outcome<Reach> {
@@ -48,10 +58,10 @@ fn reach(context: &Context, sound: &SoundArgs) -> Outcome<Reach> {
 }
 
 /// The running peer's card stays as it is: flags that would change it are refused, not ignored.
-fn reach_to_hear(context: &Context, args: &CheckArgs) -> Outcome<Reach> {
-    let mut reach = reach(context, &args.sound)?;
-    let is_changed = !sound_flags(&args.sound).is_empty() || args.sound.null || args.sound.in_tone.is_some();
-    if reach.is_running() && (is_changed || args.sound.in_file.is_some() || args.sound.out_file.is_some()) {
+fn reach_to_hear(context: &Context, sound: &SoundArgs) -> Outcome<Reach> {
+    let mut reach = reach(context, sound)?;
+    let is_changed = !sound_flags(sound).is_empty() || sound.null || sound.in_tone.is_some();
+    if reach.is_running() && (is_changed || sound.in_file.is_some() || sound.out_file.is_some()) {
         return Err(Stop::failed(
             ErrorCode::Usage,
             "a peer runs and has a card already",
@@ -67,7 +77,7 @@ fn reach_to_hear(context: &Context, args: &CheckArgs) -> Outcome<Reach> {
 /// Something that is on for a while, and off again whatever happens.
 fn switched(context: &Context, args: &CheckArgs, action: &str, says: &str) -> Outcome {
     let signals = signals()?;
-    let mut reach = reach_to_hear(context, args)?;
+    let mut reach = reach_to_hear(context, &args.sound)?;
     reach.client().request(action, &["on"])?;
     context.out.note(says);
     let signal = signal_within(&signals, args.limit);
@@ -78,7 +88,7 @@ fn switched(context: &Context, args: &CheckArgs, action: &str, says: &str) -> Ou
 
 fn level(context: &Context, args: &CheckArgs) -> Outcome {
     let signals = signals()?;
-    let mut reach = reach_to_hear(context, args)?;
+    let mut reach = reach_to_hear(context, &args.sound)?;
     let until = Instant::now() + args.limit;
     loop {
         ask_with(context, reach.client(), "audio.level", &[])?;
@@ -90,6 +100,39 @@ fn level(context: &Context, args: &CheckArgs) -> Outcome {
         }
     }
 }
+
+/// Levels of every input, whether or not a peer runs: none of them has to be chosen for it.
+fn all_levels(context: &Context, args: &CheckArgs) -> Outcome {
+    let spec = spec("audio.inputs")?;
+    let signals = signals()?;
+    let mut reach = reach(context, &no_card())?;
+    let until = Instant::now() + args.limit;
+    let mut looked = false;
+    loop {
+        let data: Value = reach.client().request("audio.inputs", &["on"])?;
+        // While they are being opened there is nothing to print; that they take longer than --for is no reason to say none.
+        let looking = data["looking"] == true;
+        if !looking {
+            looked = true;
+            show::reply(context.out, spec, data)?;
+        }
+        let left = until.saturating_duration_since(Instant::now());
+        let is_over = left.is_zero() && (looked || Instant::now() > until + INPUTS_OPEN_WITHIN);
+        let wait = if looking { LOOK_AGAIN } else { left.min(LEVEL_EVERY) };
+        let signal = if is_over { None } else { signal_within(&signals, wait) };
+        if is_over || signal.is_some() {
+            reach.client().request("audio.inputs", &["off"])?;
+            drop(reach);
+            return ended_by(signal);
+        }
+    }
+}
+
+/// Asking a machine's cards and opening their inputs takes one to three seconds where there are many.
+const INPUTS_OPEN_WITHIN: Duration = Duration::from_secs(10);
+
+/// How soon inputs that are being opened are asked for again.
+const LOOK_AGAIN: Duration = Duration::from_millis(50);
 
 /// Four lines a second can be read; a meter that moves is for the screen.
 const LEVEL_EVERY: Duration = Duration::from_millis(250);

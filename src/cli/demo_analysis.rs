@@ -6,6 +6,7 @@
 //! prediction leaves over is damage if it is loud.
 
 use crate::domain::time::{RATE_HZ, samples_to_ms};
+use crate::domain::wave::{fit, power};
 
 /// Samples of a window: 10 ms, as in the lab.
 pub const WINDOW: usize = 480;
@@ -352,17 +353,6 @@ fn moved(samples: &[f32], at: f64) -> Option<Vec<f32>> {
 /// From each sample to the next: where a sound begins, whatever its bass does.
 fn edges(samples: &[f32]) -> Vec<f32> {
     samples.windows(2).map(|pair| pair[1] - pair[0]).collect()
-}
-
-/// How alike two waves are, whatever their loudness: 1.0 the same, 0.0 nothing in common.
-fn fit(a: &[f32], b: &[f32]) -> f64 {
-    let dot: f64 = a.iter().zip(b).map(|(a, b)| f64::from(*a) * f64::from(*b)).sum();
-    let length = (power(a) * power(b)).sqrt() * a.len().min(b.len()) as f64;
-    if length > 0.0 { dot / length } else { 0.0 }
-}
-
-fn power(samples: &[f32]) -> f64 {
-    samples.iter().map(|sample| f64::from(*sample).powi(2)).sum::<f64>() / samples.len().max(1) as f64
 }
 
 fn level_db(samples: &[f32]) -> f64 {

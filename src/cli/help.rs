@@ -13,7 +13,7 @@ use super::show::columns;
 use crate::peer::api::{ACTIONS, ErrorCode};
 
 /// What to type, and what it does, by command. Each is parsed in a test.
-pub const EXAMPLES: [(&str, &[(&str, &str)]); 29] = [
+pub const EXAMPLES: [(&str, &[(&str, &str)]); 30] = [
     (
         "",
         &[
@@ -107,7 +107,17 @@ pub const EXAMPLES: [(&str, &[(&str, &str)]); 29] = [
         "audio test",
         &[("jamtty audio test", "3 s of a tone"), ("jamtty audio test --for 1s --out hw:1", "on that card")],
     ),
-    ("audio level", &[("jamtty audio level --for 10s", "play your loudest: it should peak at -12 to -6 dB")]),
+    (
+        "audio level",
+        &[
+            ("jamtty audio level --for 10s", "play your loudest: it should peak at -12 to -6 dB"),
+            ("jamtty audio level --all --for 30s", "every input: which one is the guitar in?"),
+        ],
+    ),
+    (
+        "audio measure",
+        &[("jamtty audio measure", "the round trip of your card, with a cable from its output to its input")],
+    ),
     ("audio loopback", &[("jamtty audio loopback --for 30s", "hear yourself as others will")]),
     (
         "audio set",

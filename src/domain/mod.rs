@@ -14,3 +14,4 @@ pub mod sharing;
 pub mod stream;
 pub mod strip;
 pub mod time;
+pub mod wave;

@@ -130,6 +130,8 @@ pub struct Model {
     pub threads: BTreeMap<&'static str, Raising>,
     /// Own sound is looped back to our ears.
     pub looped: bool,
+    /// The round trip of the card is being measured.
+    pub measuring: bool,
     /// Newest figures.
     pub readings: Readings,
     /// Told to end.
@@ -348,6 +350,7 @@ impl Model {
             card_trouble: String::new(),
             threads: BTreeMap::new(),
             looped: false,
+            measuring: false,
             readings: Readings::default(),
             ending: false,
             setup,

@@ -156,6 +156,10 @@ pub enum Action {
     AudioSetup,
     /// A tone in your own output.
     TestTone,
+    /// The round trip from the output to the input.
+    Measure,
+    /// Ends the set-up: from then on jams are joined with a listening seat.
+    ListenOnly,
     /// Blocks the chosen person.
     Block,
     /// Takes the chosen person off the block list.
@@ -328,7 +332,10 @@ pub const ENTRIES: &[Entry] = &[
         "first steps",
         "the first steps once more",
     ),
-    entry(Action::TestTone, "setup_tone", &[k('t')], Setup, "tone", "test tone, only for you"),
+    entry(Action::TestTone, "setup_tone", &[k('t')], Setup, "tone", "2 s of tone, only for you"),
+    entry(Action::Measure, "measure", &[k('m')], Setup, "measure", "round trip, out to in"),
+    // Not l: that is `more` on every screen.
+    entry(Action::ListenOnly, "listen_only", &[k('o')], Setup, "only listen", "join jams only to listen"),
     entry(Action::Unblock, "unblock", &[], Palette, "", "people: unblock the chosen person"),
     ask(&["audio.loopback", "on"], "loopback_on", "sound: hear yourself as others will"),
     ask(&["audio.loopback", "off"], "loopback_off", "sound: no longer hear yourself as others will"),

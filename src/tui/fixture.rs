@@ -7,8 +7,9 @@ use super::meters::Source;
 use super::model::{ChatLine, Model, PeerLink, Start};
 use crate::domain::time::Timestamp;
 use crate::peer::api::{
-    Card, Doctor, Interface, Jam, Levels, Link, LinkFigures, ListedJam, ListedPerson, Listing, Me, MicState,
-    Participant, Path, Person, Place, Status, Strip, ThreadPriority,
+    Card, Cards, Doctor, InputLevel, Inputs, Interface, Jam, Levels, Link, LinkFigures, ListedCard,
+    ListedJam, ListedPerson, Listing, Me, MicState, Participant, Path, Person, Place, Status, Strip,
+    ThreadPriority,
 };
 
 /// A moment, in ms.
@@ -255,6 +256,52 @@ pub(super) fn doctor(model: &Model) -> Option<Doctor> {
         counters: std::collections::BTreeMap::new(),
         findings: Vec::new(),
     })
+}
+
+/// Three cards to choose from: one that hears a guitar, one that is held, one that only plays.
+pub(super) fn choosing() -> Model {
+    let mut model = first_start();
+    let card = |host: &str, name: &str, description: &str, input_channels, output_channels| ListedCard {
+        host: host.to_owned(),
+        name: name.to_owned(),
+        description: description.to_owned(),
+        input_channels,
+        output_channels,
+        rates_hz: vec![48_000],
+        default_input: false,
+        default_output: false,
+    };
+    model.cards = Some(Cards {
+        cards: vec![
+            card("alsa", "scarlett", "Scarlett 2i2 USB, USB Audio", 2, 2),
+            card("alsa", "webcam", "HD Webcam C920", 2, 0),
+            card("alsa", "pch", "HDA Intel PCH, ALC257 Analog", 2, 2),
+            card("alsa", "hdmi", "HDA NVidia, HDMI 0", 0, 8),
+        ],
+    });
+    let input = |name: &str, peak_db: Option<f32>, why: &str| InputLevel {
+        host: "alsa".to_owned(),
+        name: name.to_owned(),
+        description: String::new(),
+        in_use: false,
+        peak_db,
+        channels_db: Vec::new(),
+        why: why.to_owned(),
+        remedy: if why.is_empty() { "" } else { "Close the other program" }.to_owned(),
+    };
+    let busy = "busy: something else has it";
+    let inputs =
+        vec![input("scarlett", Some(-14.0), ""), input("webcam", Some(-52.0), ""), input("pch", None, busy)];
+    for input in &inputs {
+        if let Some(peak) = input.peak_db {
+            model.meters.read(at(10_000), Source::Card(input.name.clone()), peak);
+        }
+    }
+    model.inputs = Some(Inputs { looking: false, inputs });
+    if let Some(setup) = &mut model.setup {
+        setup.chosen = 3;
+    }
+    model
 }
 
 /// Before anything was chosen.

@@ -64,6 +64,8 @@ pub enum Source {
     Output,
     /// Someone, by key.
     Person(String),
+    /// An input that is not chosen yet, by its name.
+    Card(String),
 }
 
 /// All meters.
@@ -112,8 +114,13 @@ impl Meters {
     pub fn keep(&mut self, is_here: impl Fn(&str) -> bool) {
         self.meters.retain(|source, _| match source {
             Source::Person(key) => is_here(key),
-            Source::Input | Source::Output => true,
+            Source::Input | Source::Output | Source::Card(_) => true,
         });
+    }
+
+    /// Forgets the inputs that were looked at.
+    pub fn forget_cards(&mut self) {
+        self.meters.retain(|source, _| !matches!(source, Source::Card(_)));
     }
 
     /// Clears CLIP everywhere; true if it stood anywhere.

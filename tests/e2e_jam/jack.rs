@@ -103,3 +103,70 @@ fn two_peers_on_two_jack_servers_hear_each_other() {
     }
     ana.end();
 }
+
+#[test]
+fn every_input_is_seen_before_one_is_chosen_and_a_wire_is_measured() {
+    let room = Room::new();
+    let Some(server) = Server::start(format!("jamtty-e2e-{}-m", std::process::id())) else { return };
+    let mut person = room.person("Ana");
+    person.env.push(("JACK_DEFAULT_SERVER", server.1.clone()));
+    let mut ana = person.start(&["--audio", "jack"]);
+    let is_open = |ana: &Peer| {
+        ana.tell("status", &[])["card"]["ports"].as_array().is_some_and(|ports| ports.len() >= 3)
+    };
+    ana.until("for its JACK ports", is_open);
+    // Levels: the server's inputs, by a client that only looks.
+    let input = |ana: &Peer| {
+        let inputs = ana.tell("audio.inputs", &["on"]);
+        let found =
+            inputs["inputs"].as_array().into_iter().flatten().find(|input| input["name"] == "jack:input");
+        found.cloned().unwrap_or_default()
+    };
+    ana.until("for the inputs", |ana| {
+        input(ana)["channels_db"].as_array().is_some_and(|each| each.len() == 2)
+    });
+    assert_eq!(input(&ana)["in_use"], true);
+    let meters = format!("jamtty-{}-meters:in_2", person.name);
+    let out = port(&ana, "out_2");
+    server.wire("jack_connect", &out, &meters);
+    ana.tell("audio.test", &["on"]);
+    ana.until("for the tone in the second channel", |ana| {
+        let each = input(ana)["channels_db"].clone();
+        each[1].as_f64() > Some(-30.0) && each[0].as_f64() < Some(-80.0)
+    });
+    ana.tell("audio.test", &["off"]);
+    // Nobody asks any more: the client that looked goes by itself.
+    let ports = || {
+        let list = Command::new("jack_lsp").args(["-s", &server.1]).output().expect("jack_lsp");
+        String::from_utf8_lossy(&list.stdout).into_owned()
+    };
+    assert!(ports().contains(&meters), "{}", ports());
+    ana.until("for the meters to go", |_| !ports().contains(&meters));
+    assert!(is_open(&ana), "the card stays");
+
+    // Nothing is joined: that is said.
+    let error = ana.ask("audio.measure", &[]).unwrap_err();
+    assert!(error["why"].as_str().is_some_and(|why| why.contains("silent")), "{error}");
+    assert!(error["remedy"].as_str().is_some_and(|remedy| remedy.contains("cable")), "{error}");
+    // A client hears in the next period what it played into its own input.
+    server.wire("jack_connect", &port(&ana, "out_1"), &port(&ana, "in_1"));
+    for _ in 0..3 {
+        let found = ana.tell("audio.measure", &[]);
+        println!("FIGURE round trip of a wire in JACK: {found}");
+        let samples = found["round_trip_samples"].as_f64().unwrap_or_default();
+        assert!((samples - 64.0).abs() <= 1.0, "{found}");
+    }
+    let said = person.run(&["audio", "measure", "--json"]).json();
+    assert!(
+        said["round_trip_samples"].as_f64().is_some_and(|samples| (samples - 64.0).abs() <= 1.0),
+        "{said}"
+    );
+    let said = person.run(&["audio", "level", "--all", "--for", "100ms"]);
+    assert!(said.code == 0 && said.out.contains("jack:input"), "{said:?}");
+    // Whoever is heard is not interrupted.
+    ana.tell("new", &["Kitchen"]);
+    assert_eq!(ana.ask("audio.measure", &[]).unwrap_err()["code"], 77);
+    ana.tell("mic.off", &[]);
+    ana.tell("audio.measure", &[]);
+    ana.end();
+}

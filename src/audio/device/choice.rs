@@ -154,6 +154,11 @@ fn alsa_card(id: &str) -> Option<&str> {
     })
 }
 
+/// Whether two stable names lead to one piece of hardware, which opens once.
+pub(super) fn same_hardware(one: &str, other: &str) -> bool {
+    one == other || alsa_card(one).is_some_and(|card| alsa_card(other) == Some(card))
+}
+
 /// Whether an ALSA name counts its card instead of naming it: another card may have the number tomorrow.
 pub(super) fn is_numbered(id: &str) -> bool {
     alsa_card(id).is_some_and(|card| card.starts_with(|first: char| first.is_ascii_digit()))

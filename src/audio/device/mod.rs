@@ -2,7 +2,8 @@
 //!
 //! `backend` is the only folder that names cpal. `callback` is what runs in a card's callback,
 //! without cpal. `seat` holds one side of the engine wherever it sits (a card, a stand-in, at home);
-//! `supervisor` is the thread that opens, loses and takes back.
+//! `supervisor` is the thread that opens, loses and takes back. `input_watch` hears every input at once, for whoever
+//! has not chosen one yet.
 //!
 //! The two sides of the engine ([`CaptureBlock`], [`RenderBlock`]) outlive every card: they go
 //! into a callback inside a [`callback::Homing`], whose drop sends them home.
@@ -13,6 +14,7 @@ mod choice;
 mod counters;
 mod error;
 mod event;
+pub mod input_watch;
 mod seat;
 mod supervisor;
 

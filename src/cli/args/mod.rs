@@ -343,12 +343,25 @@ pub enum AudioCommand {
     Ls,
     /// Play a tone in your own output
     Test(CheckArgs),
-    /// Show how loud your input and output are
-    Level(CheckArgs),
+    /// Show how loud your input and output are, or every input there is (--all)
+    Level(LevelArgs),
     /// Hear yourself through codec and buffer, without a network
     Loopback(CheckArgs),
+    /// Measure the round trip from your output to your input, joined by a cable
+    Measure(MeasureArgs),
     /// Change the card of the running peer, or of the config if none runs
     Set(AudioSetArgs),
+}
+
+/// `jamtty audio level`.
+#[derive(Debug, Default, Args)]
+pub struct LevelArgs {
+    /// Every input of this machine instead, before one is chosen
+    #[arg(long)]
+    pub all: bool,
+    /// What all checks take.
+    #[command(flatten)]
+    pub check: CheckArgs,
 }
 
 /// `jamtty audio test`, `level`, `loopback`.
@@ -357,6 +370,14 @@ pub struct CheckArgs {
     /// How long: 500ms, 30s, 2m
     #[arg(long = "for", value_name = "TIME", default_value = "3s", value_parser = duration)]
     pub limit: Duration,
+    /// The sound; only where no peer runs that has a card open.
+    #[command(flatten)]
+    pub sound: SoundArgs,
+}
+
+/// `jamtty audio measure`.
+#[derive(Debug, Default, Args)]
+pub struct MeasureArgs {
     /// The sound; only where no peer runs that has a card open.
     #[command(flatten)]
     pub sound: SoundArgs,

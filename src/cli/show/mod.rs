@@ -8,8 +8,8 @@ use serde_json::{Value, json};
 use super::exit::Outcome;
 use super::output::{Form, Output, bug};
 use crate::peer::api::{
-    ActionSpec, Cards, Delay, Doctor, Format, Joined, Levels, Links, Listing, Me, Mic, Path, Status, Strip,
-    Ticket,
+    ActionSpec, Cards, Delay, Doctor, Format, Inputs, Joined, Levels, Links, Listing, Me, Mic, Path,
+    RoundTrip, Status, Strip, Ticket,
 };
 
 mod people;
@@ -42,6 +42,8 @@ pub(super) fn reply(out: Output, action: &ActionSpec, data: Value) -> Outcome {
         "Links" => decoded::<Links>(out, data),
         "Cards" => decoded::<Cards>(out, data),
         "Levels" => decoded::<Levels>(out, data),
+        "Inputs" => decoded::<Inputs>(out, data),
+        "RoundTrip" => decoded::<RoundTrip>(out, data),
         "Me" => decoded::<Me>(out, data),
         "Doctor" => decoded::<Doctor>(out, data),
         _ => Ok(()),
@@ -50,9 +52,22 @@ pub(super) fn reply(out: Output, action: &ActionSpec, data: Value) -> Outcome {
 
 /// Reply types that [`reply`] can print; a test holds them against the table of actions.
 #[cfg(test)]
-const SHOWN: [&str; 13] = [
-    "Status", "Listing", "Joined", "Mic", "Strip", "Delay", "Format", "Ticket", "Links", "Cards", "Levels",
-    "Me", "Doctor",
+const SHOWN: [&str; 15] = [
+    "Status",
+    "Listing",
+    "Joined",
+    "Mic",
+    "Strip",
+    "Delay",
+    "Format",
+    "Ticket",
+    "Links",
+    "Cards",
+    "Levels",
+    "Inputs",
+    "RoundTrip",
+    "Me",
+    "Doctor",
 ];
 
 fn decoded<T: Show + DeserializeOwned>(out: Output, data: Value) -> Outcome {

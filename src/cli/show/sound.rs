@@ -1,7 +1,9 @@
 //! How sound is sent, comes, and goes in and out.
 
 use super::{Show, bare, columns, db, path_name, row, yes_no};
-use crate::peer::api::{Cards, Doctor, Format, Levels, Link, Links, ListedCard};
+use crate::peer::api::{
+    Cards, Doctor, Format, InputLevel, Inputs, Levels, Link, Links, ListedCard, RoundTrip,
+};
 
 impl Show for Format {
     fn lines(&self) -> Vec<String> {
@@ -135,6 +137,56 @@ impl Show for Levels {
             side("in", self.input_peak_db, self.input_rms_db, self.input_clips),
             side("out", self.output_peak_db, self.output_rms_db, self.output_clips),
         ]
+    }
+}
+
+impl Show for Inputs {
+    fn lines(&self) -> Vec<String> {
+        if self.inputs.is_empty() {
+            let words = if self.looking { "the inputs are being opened" } else { "no input found" };
+            return vec![words.to_owned()];
+        }
+        let line = |input: &InputLevel| {
+            let level = if input.why.is_empty() { db(input.peak_db) } else { "-".to_owned() };
+            let each: Vec<String> = input.channels_db.iter().map(|peak| format!("{peak:.0}")).collect();
+            let rest = match (input.why.is_empty(), input.in_use) {
+                (false, _) => format!("{}: {}", input.why, input.remedy),
+                (true, true) => "in use here".to_owned(),
+                (true, false) => String::new(),
+            };
+            row([&input.name, &level, &each.join(" "), &rest])
+        };
+        let mut rows = vec![row(["input", "peak", "each channel", ""])];
+        rows.extend(self.inputs.iter().map(line));
+        columns(&rows)
+    }
+
+    fn rows(&self) -> Vec<Vec<String>> {
+        let fields = |input: &InputLevel| {
+            let each: Vec<String> = input.channels_db.iter().map(ToString::to_string).collect();
+            let in_use = yes_no(input.in_use);
+            row([&input.host, &input.name, &bare(input.peak_db), &each.join(","), in_use, &input.why])
+        };
+        self.inputs.iter().map(fields).collect()
+    }
+}
+
+impl Show for RoundTrip {
+    fn lines(&self) -> Vec<String> {
+        let Self { round_trip_ms, round_trip_samples, heard_db } = *self;
+        vec![format!(
+            "round trip {round_trip_ms:.2} ms, {round_trip_samples} samples of 48 kHz; heard at {heard_db:.0} dB"
+        )]
+    }
+
+    fn rows(&self) -> Vec<Vec<String>> {
+        let Self { round_trip_ms, round_trip_samples, heard_db } = *self;
+        vec![row([
+            "round_trip",
+            &round_trip_ms.to_string(),
+            &round_trip_samples.to_string(),
+            &heard_db.to_string(),
+        ])]
     }
 }
 

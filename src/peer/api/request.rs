@@ -106,6 +106,13 @@ pub const ACTIONS: &[ActionSpec] = &[
     action("audio.period", "N", "keep the sound card and change its block, in samples", ""),
     action("audio.test", "on|off", "a test tone in your own output", ""),
     action("audio.level", "", "how loud your input and your output are", "Levels"),
+    action(
+        "audio.inputs",
+        "on|off",
+        "how loud every input is; ends 2 s after it was asked for last",
+        "Inputs",
+    ),
+    action("audio.measure", "", "the round trip from your output to your input, by a cable", "RoundTrip"),
     action("audio.loopback", "on|off", "hear yourself through codec and buffer, without a network", ""),
     action("howl.release", "[PEER]", "hear what the feedback guard cut", ""),
     action("me.show", "", "who you are, and what of it others see", "Me"),

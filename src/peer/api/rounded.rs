@@ -44,6 +44,12 @@ pub(super) fn thousandths<T: Figure, S: Serializer>(figure: &T, to: S) -> Result
     write(figure, 1_000.0, to)
 }
 
+/// Each of them to 0.1.
+pub(super) fn tenths_each<S: Serializer>(figures: &[f32], to: S) -> Result<S::Ok, S::Error> {
+    // Adding zero turns -0.0 into 0.0.
+    to.collect_seq(figures.iter().map(|value| (f64::from(*value) * 10.0).round() / 10.0 + 0.0))
+}
+
 fn write<T: Figure, S: Serializer>(figure: &T, steps: f64, to: S) -> Result<S::Ok, S::Error> {
     match figure.value() {
         // Adding zero turns -0.0 into 0.0.

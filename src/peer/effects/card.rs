@@ -1,12 +1,13 @@
 //! The sound card: opened in the background, kept by its supervisor.
 
 use std::path::Path;
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::sync::{Arc, OnceLock};
 use std::thread;
 
 use tokio::sync::mpsc;
 
+use super::inputs::{InputMeters, LOOK_EVERY};
 use crate::audio::capture::CaptureSide;
 use crate::audio::device::{
     CardChoice, CardError, CardEvent, CardStats, CardSupervisor, CardTrouble, InputChannels, OpenedCard,
@@ -15,7 +16,7 @@ use crate::audio::device::{
 use crate::audio::render::RenderSide;
 use crate::audio::virtual_card::{RawFormat, VirtualCard, VirtualInput, VirtualOutput, VirtualTrouble};
 use crate::audio::wav::WavError;
-use crate::peer::api::{Card, CardClock, ErrorCode, ErrorReply, ListedCard};
+use crate::peer::api::{Card, CardClock, ErrorCode, ErrorReply, Inputs, ListedCard};
 use crate::peer::message::{Ask, CardEffect, CardMessage, Message};
 use crate::peer::run::{CardOptions, VirtualIn, VirtualOut};
 
@@ -51,7 +52,10 @@ impl CardPart {
     /// Gives an order; the answer comes as a message, at once if the card takes none.
     pub(super) fn apply(&self, effect: CardEffect) -> Option<CardMessage> {
         let ask: Ask = match &effect {
-            CardEffect::Set(ask, _) | CardEffect::Period(ask, _) | CardEffect::List(ask) => *ask,
+            CardEffect::Set(ask, _)
+            | CardEffect::Period(ask, _)
+            | CardEffect::List(ask)
+            | CardEffect::Inputs(ask, _) => *ask,
         };
         let sent = self.orders.as_ref().is_some_and(|orders| orders.try_send(effect).is_ok());
         (!sent).then(|| CardMessage::Refused {
@@ -113,15 +117,28 @@ fn keep(
         Err(error) => return say(CardMessage::Refused { ask: None, error }),
     };
     let mut current = options.clone();
-    while let Ok(order) = inbox.recv() {
+    let mut meters = InputMeters::new(client_name);
+    while let Some(order) = next_order(inbox, &mut meters, supervisor) {
         let (ask, wanted) = match order {
             CardEffect::Set(ask, options) => (ask, *options),
             CardEffect::Period(ask, period) => (ask, with_period(&current, period)),
             CardEffect::List(ask) => {
+                // A card that we hold would be missing.
+                meters.close();
                 say(CardMessage::Listed { ask, cards: listed() });
                 continue;
             }
+            CardEffect::Inputs(ask, on) => {
+                let inputs = if on { meters.ask(supervisor) } else { Inputs::default() };
+                if !on {
+                    meters.close();
+                }
+                say(CardMessage::Inputs { ask, inputs });
+                continue;
+            }
         };
+        // One that we hold could not be opened.
+        meters.close();
         let set = choice(&wanted).and_then(|choice| supervisor.set(choice).map_err(|error| refusal(&error)));
         say(match set {
             Ok(()) => {
@@ -132,6 +149,26 @@ fn keep(
             Err(error) => CardMessage::Refused { ask: Some(ask), error },
         });
     }
+}
+
+/// The next order; `None` when there are none any more. Meanwhile the meters are tended.
+fn next_order(
+    inbox: &Receiver<CardEffect>,
+    meters: &mut InputMeters,
+    supervisor: &CardSupervisor,
+) -> Option<CardEffect> {
+    while meters.is_on() {
+        match inbox.try_recv() {
+            Ok(order) => return Some(order),
+            Err(_) => meters.tend(supervisor),
+        }
+        match inbox.recv_timeout(LOOK_EVERY) {
+            Ok(order) => return Some(order),
+            Err(RecvTimeoutError::Timeout) => {}
+            Err(RecvTimeoutError::Disconnected) => return None,
+        }
+    }
+    inbox.recv().ok()
 }
 
 /// The same card with another block.
@@ -260,7 +297,7 @@ fn refusal(error: &CardError) -> ErrorReply {
 }
 
 /// With a capital letter, as it stands after a period.
-fn sentence(words: &str) -> String {
+pub(super) fn sentence(words: &str) -> String {
     let mut letters = words.chars();
     letters.next().map_or(String::new(), |first| first.to_uppercase().chain(letters).collect())
 }

@@ -5,6 +5,8 @@
 
 mod card;
 mod disk;
+mod inputs;
+mod measure;
 mod media;
 mod net;
 mod print;
@@ -27,7 +29,7 @@ use print::Printer;
 use sound::SoundPart;
 
 use super::api::{API_VERSION, ErrorReply, Event, EventLine, Interface};
-use super::message::{Ask, Effect, Message, NetEffect, Readings};
+use super::message::{Ask, Effect, Message, NetEffect, Readings, SoundEffect};
 use super::model::Model;
 use super::run::ExitReason;
 use super::socket::server::{Hub, SocketCounters, SocketInput};
@@ -131,7 +133,7 @@ async fn drive(
 }
 
 fn shows_figures(action: &str) -> bool {
-    matches!(action, "status" | "link" | "audio.level" | "doctor")
+    matches!(action, "status" | "link" | "audio.level" | "audio.inputs" | "doctor")
 }
 
 impl Parts {
@@ -148,6 +150,7 @@ impl Parts {
                 None
             }
             Effect::Media(effect) => self.media.apply(effect, &mut self.sound).map(Message::Media),
+            Effect::Sound(SoundEffect::Measure(ask)) => self.sound.measure(ask, self.inbox.clone()),
             Effect::Sound(effect) => {
                 self.sound.apply(effect);
                 None

@@ -5,19 +5,21 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
 use rtrb::{Consumer, Producer};
+use tokio::sync::mpsc;
 
 use super::media::playout_report;
 use super::tap::TapPart;
 use crate::audio::capture::CaptureSide;
 use crate::audio::engine::{Engine, EngineCommand, EngineError, EngineEvent};
 use crate::audio::render::RenderSide;
+use crate::audio::round_trip::NotHeard;
 use crate::domain::level::Gain;
 use crate::domain::peer_id::PeerId;
 use crate::domain::stream::StreamFormat;
 use crate::domain::strip::{DelayMode, StripSettings};
 use crate::domain::time::Timestamp;
 use crate::peer::api::Levels;
-use crate::peer::message::{LinkReading, SoundEffect, SoundMessage};
+use crate::peer::message::{Ask, LinkReading, Message, SoundEffect, SoundMessage};
 use crate::priority::Raised;
 use crate::protocol::frame::{EncodedFrame, FrameSink, ReceivedFrame, frame_ring};
 use crate::protocol::report::PlayoutReport;
@@ -86,8 +88,18 @@ impl SoundPart {
             SoundEffect::Delay(peer, delay) => EngineCommand::SetDelay { peer, delay },
             SoundEffect::ReleaseHowl(peer) => EngineCommand::ReleaseHowl(peer),
             SoundEffect::TestTone(on) => EngineCommand::SetTestTone(on),
+            // Answered, and so not begun here.
+            SoundEffect::Measure(_) => return,
         };
         self.command(command);
+    }
+
+    /// Measures the round trip of the card; the answer comes as a message, at once if it cannot be begun.
+    pub(super) fn measure(&mut self, ask: Ask, answers: mpsc::Sender<Message>) -> Option<Message> {
+        match self.engine.measure() {
+            Ok(measure) => super::measure::begin(measure, ask, answers),
+            Err(_) => Some(super::measure::measured(ask, Err(NotHeard::CardStandsStill))),
+        }
     }
 
     /// Gives an order; one that finds the card standing still is given again at the next poll.

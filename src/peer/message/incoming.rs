@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use super::Ask;
 use crate::domain::peer_id::PeerId;
 use crate::domain::strip::{DelayMode, StripSettings};
-use crate::peer::api::{Card, ErrorCode, ErrorReply, ListedCard};
+use crate::peer::api::{Card, ErrorCode, ErrorReply, Inputs, ListedCard, RoundTrip};
 use crate::protocol::control::{ControlMessage, MediaOffer};
 use crate::protocol::lobby::LobbyCard;
 
@@ -128,7 +128,7 @@ pub enum MediaMessage {
 }
 
 /// From the engine.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum SoundMessage {
     /// A howl was cut.
     HowlCut {
@@ -136,6 +136,13 @@ pub enum SoundMessage {
         peer: Option<PeerId>,
         /// At what pitch.
         hz: f32,
+    },
+    /// The round trip of our card.
+    Measured {
+        /// Who asked.
+        ask: Ask,
+        /// The figure, or why there is none.
+        found: Result<RoundTrip, ErrorReply>,
     },
 }
 
@@ -193,6 +200,13 @@ pub enum CardMessage {
         ask: Ask,
         /// All of them.
         cards: Vec<ListedCard>,
+    },
+    /// How loud every input is, for a client that asked.
+    Inputs {
+        /// Whose request.
+        ask: Ask,
+        /// All of them; the one in use without its level, which is the engine's.
+        inputs: Inputs,
     },
 }
 

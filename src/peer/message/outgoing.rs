@@ -102,6 +102,8 @@ pub enum SoundEffect {
     TestTone(bool),
     /// Own sound through codec and buffer, without a network.
     Loopback(bool),
+    /// Play a short signal and find it in the input; answered by [`SoundMessage::Measured`](super::SoundMessage::Measured).
+    Measure(Ask),
 }
 
 /// By the sound card.
@@ -113,6 +115,9 @@ pub enum CardEffect {
     Period(Ask, u32),
     /// Look which cards there are; answered by [`CardMessage::Listed`](super::CardMessage::Listed).
     List(Ask),
+    /// Open every input to be metered, or go on (`true`), or close them; answered by
+    /// [`CardMessage::Inputs`](super::CardMessage::Inputs).
+    Inputs(Ask, bool),
 }
 
 /// By the disk.

@@ -224,7 +224,16 @@ impl Step<'_> {
     // --- everything else that only tells ----------------------------------------------------
 
     fn sound(&mut self, message: SoundMessage) {
-        let SoundMessage::HowlCut { peer, hz } = message;
+        let (peer, hz) = match message {
+            SoundMessage::HowlCut { peer, hz } => (peer, hz),
+            SoundMessage::Measured { ask, found } => {
+                self.model.measuring = false;
+                return match found {
+                    Ok(found) => self.reply(ask, &found),
+                    Err(error) => self.refuse(ask, error),
+                };
+            }
+        };
         match peer {
             Some(peer) => {
                 let mut strip = self.model.strip_of(peer);
@@ -264,6 +273,11 @@ impl Step<'_> {
             CardMessage::Refused { ask: None, error } => {
                 let why = error.to_string();
                 self.end(Err(error), &why);
+            }
+            CardMessage::Inputs { ask, mut inputs } => {
+                let own = inputs.inputs.iter_mut().filter(|input| input.in_use && input.peak_db.is_none());
+                own.for_each(|input| input.peak_db = Some(self.model.readings.levels.input_peak_db));
+                self.reply(ask, &inputs);
             }
             CardMessage::Listed { ask, cards } => self.reply(ask, &super::api::Cards { cards }),
         }

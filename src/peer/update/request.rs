@@ -4,7 +4,7 @@ use super::args::{Among, Args, find_peer, no_such_action, usage};
 use super::settings::{card, gain, moved, pan, period};
 use super::{Step, join, me, view};
 use crate::domain::peer_id::PeerId;
-use crate::peer::api::{ErrorCode, ErrorReply, Event, Links, Mic, RequestLine};
+use crate::peer::api::{ErrorCode, ErrorReply, Event, Links, Mic, MicState, RequestLine};
 use crate::peer::message::{Ask, CardEffect, Effect, SoundEffect};
 use crate::peer::run::ExitReason;
 use crate::peer::socket::server::ClientId;
@@ -96,6 +96,12 @@ impl Step<'_> {
                 self.effects.push(Effect::Sound(SoundEffect::Loopback(on)));
                 self.rest_if_unheard();
             }
+            "audio.inputs" => {
+                let on = on_off(action, &mut args)?;
+                args.end()?;
+                self.effects.push(Effect::Card(CardEffect::Inputs(ask, on)));
+                return Ok(());
+            }
             "audio.period" => {
                 let samples = period(action, args.need("N")?)?;
                 args.end()?;
@@ -143,6 +149,7 @@ impl Step<'_> {
                 self.reply(ask, &ticket);
             }
             "audio.ls" => self.effects.push(Effect::Card(CardEffect::List(ask))),
+            "audio.measure" => return self.measure(ask),
             "audio.level" => {
                 let levels = self.model.readings.levels.clone();
                 self.reply(ask, &levels);
@@ -158,6 +165,32 @@ impl Step<'_> {
             }
             other => return Err(no_such_action(other)),
         }
+        Ok(())
+    }
+
+    /// Others are not to hear the signal, nor the hole in our playing while it sounds.
+    fn measure(&mut self, ask: Ask) -> Result<(), ErrorReply> {
+        let refused = |code, why: &str, remedy: &str| {
+            Err(ErrorReply::new(code, "the round trip was not measured", why, remedy))
+        };
+        match self.model.mic.state() {
+            MicState::Panic => {
+                return refused(
+                    ErrorCode::Refused,
+                    "PANIC is on: nothing sounds",
+                    "End it first: `panic.off`",
+                );
+            }
+            MicState::Live if self.model.jam.is_some() => {
+                let why = "others hear you, and would miss you for a second";
+                return refused(ErrorCode::Refused, why, "Mute yourself first: `mic.off`");
+            }
+            MicState::Live | MicState::Muted | MicState::Listen => {}
+        }
+        if std::mem::replace(&mut self.model.measuring, true) {
+            return refused(ErrorCode::TryAgain, "it is being measured already", "Try again in a second");
+        }
+        self.effects.push(Effect::Sound(SoundEffect::Measure(ask)));
         Ok(())
     }
 

@@ -4,6 +4,7 @@ use crate::peer::api::{MicState, Place};
 use crate::tui::action::{Action, ENTRIES, Place as KeyPlace, Tab};
 use crate::tui::canvas::{Canvas, span, wrapped};
 use crate::tui::key::Key;
+use crate::tui::keymap::Context;
 use crate::tui::look::Role;
 use crate::tui::model::{Model, Overlay, PeerLink, Step};
 use crate::tui::mouse::Target;
@@ -98,6 +99,13 @@ pub(super) fn vitals(model: &Model) -> String {
     if !model.in_jam() {
         // Nothing that counts by itself: a lobby where nothing happens writes nothing.
         let card = if status.card.is_some() { "ready" } else { "no sound card" };
+        if model.listen_only {
+            let key = model.keymap.shown(Context::Tab(Tab::Lobby), Action::AudioSetup).unwrap_or_default();
+            return format!(
+                "you only listen: {key} changes that   {card}   this peer: {}   key {}",
+                status.me.name, status.me.fingerprint
+            );
+        }
         return format!("{card}   this peer: {}   key {}   {input}", status.me.name, status.me.fingerprint);
     }
     let worst = model
@@ -175,7 +183,14 @@ pub(super) fn hints_of(model: &Model) -> Vec<(String, String)> {
         if setup.step != Step::Name {
             hints.push((shown(model, Action::TestTone), "tone".to_owned()));
         }
-        hints.extend(fixed(&[("Enter", "next"), ("Backspace", "back"), ("Esc", "later")]));
+        if setup.step == Step::Sound {
+            hints.push((shown(model, Action::Measure), "measure".to_owned()));
+        }
+        hints.extend(fixed(&[("Enter", "next")]));
+        if setup.step != Step::Name {
+            hints.push((shown(model, Action::ListenOnly), "only listen".to_owned()));
+        }
+        hints.extend(fixed(&[("Backspace", "back"), ("Esc", "later")]));
         return hints;
     }
     if model.stage {

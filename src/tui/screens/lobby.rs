@@ -244,7 +244,11 @@ fn your_sound(model: &Model, canvas: &mut Canvas<'_>) {
     let x = 5 + width.saturating_sub(14).min(40);
     inside.text(x, 1, 8, &format!("{peak} dB"), role);
     let tone = if model.tone { "t  test tone is ON" } else { "t  test tone" };
-    inside.text(1, 2, width, &format!("A  audio set-up    {tone}"), Role::Dim);
+    if model.listen_only {
+        inside.text(1, 2, width, "you only listen: A changes that", Role::Stopped);
+    } else {
+        inside.text(1, 2, width, &format!("A  audio set-up    {tone}"), Role::Dim);
+    }
 }
 
 fn missing(model: &Model, canvas: &mut Canvas<'_>) {

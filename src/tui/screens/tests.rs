@@ -14,7 +14,7 @@ use crate::tui::fixture::{self, at};
 use crate::tui::key::{Code, Key};
 use crate::tui::look::{Charset, Theme};
 use crate::tui::message::{Message, PeerNews};
-use crate::tui::model::{LogLine, Model, Overlay, PeerLink, Purpose, Step, Toast};
+use crate::tui::model::{LogLine, Measured, Model, Overlay, PeerLink, Purpose, Step, Toast};
 use crate::tui::update::update;
 
 /// What a terminal of this size shows.
@@ -135,8 +135,30 @@ fn states() -> Vec<(&'static str, Model)> {
         ),
         ("doctor_empty", with(fixture::lobby(), |model| model.tab = Tab::Doctor)),
         ("first_device", fixture::first_start()),
+        ("first_inputs", fixture::choosing()),
         ("first_level", with(fixture::first_start(), |model| set_step(model, Step::Level))),
         ("first_sound", with(fixture::first_start(), |model| set_step(model, Step::Sound))),
+        (
+            "first_measured",
+            with(fixture::first_start(), |model| {
+                set_step(model, Step::Sound);
+                model.round_trip = Some(Measured::Found(crate::peer::api::RoundTrip {
+                    round_trip_ms: 12.3,
+                    round_trip_samples: 590,
+                    heard_db: -24.0,
+                }));
+            }),
+        ),
+        (
+            "first_unheard",
+            with(fixture::first_start(), |model| {
+                set_step(model, Step::Sound);
+                let why = "the round trip was not measured: the input was silent. Join output and input with a cable, \
+                           or hold a headphone to the microphone, and turn both up";
+                model.round_trip = Some(Measured::Failed(why.to_owned()));
+            }),
+        ),
+        ("lobby_listen", with(fixture::lobby(), |model| model.listen_only = true)),
         ("first_name", with(fixture::first_start(), |model| set_step(model, Step::Name))),
         ("help", overlay(Overlay::Help { filter: String::new(), chosen: 0 })),
         ("help_filter", overlay(Overlay::Help { filter: "mute".to_owned(), chosen: 0 })),
@@ -297,7 +319,7 @@ proptest! {
 
     #[test]
     fn no_size_no_state_and_no_name_is_too_much(
-        state in 0..34_usize,
+        state in 0_usize..1_000,
         width in 0_u16..160,
         height in 0_u16..60,
         name in ".{0,40}",

@@ -5,7 +5,7 @@ use crate::domain::sharing::Field;
 use crate::peer::api::MicState;
 use crate::tui::action::{Action, Tab};
 use crate::tui::message::{Effect, How};
-use crate::tui::model::{Asked, Band, LobbyLine, Overlay, Purpose};
+use crate::tui::model::{Asked, Band, LobbyLine, Measured, Overlay, PeerLink, Purpose};
 
 /// One press of an arrow.
 const FADER_DB: f32 = 1.0;
@@ -69,6 +69,13 @@ impl Step<'_> {
                 let on = !self.model.tone;
                 self.ask(Asked::Tone(on), &["audio.test", if on { "on" } else { "off" }]);
             }
+            Action::Measure => {
+                if self.model.peer == PeerLink::Up && self.model.round_trip != Some(Measured::Running) {
+                    self.model.round_trip = Some(Measured::Running);
+                }
+                self.ask(Asked::Measure, &["audio.measure"]);
+            }
+            Action::ListenOnly => self.listen_only(),
             Action::Block => self.block(),
             Action::Unblock => self.about_chosen("unblock"),
             Action::Chat => {
@@ -110,6 +117,10 @@ impl Step<'_> {
                 let question = "End this peer? The sound stops, the jam goes on without you".to_owned();
                 let doing = vec![vec!["quit".to_owned()]];
                 self.model.overlay = Some(Overlay::Confirm { question, doing, quit: true });
+            }
+            Action::Ask(["join", rest @ ..]) if self.model.listen_only => {
+                let words: Vec<&str> = ["join"].iter().chain(rest).chain(&["listen"]).copied().collect();
+                self.change(&words);
             }
             Action::Ask(words) => self.change(words),
         }
@@ -247,7 +258,7 @@ impl Step<'_> {
         if self.model.in_jam() {
             return self.say("you are in a jam: leave it first (q)");
         }
-        self.ask(Asked::Join { jam: target.to_owned() }, &["join", &format!("name={target}")]);
+        self.ask_to_join(target, &["join", &format!("name={target}")]);
     }
 
     fn band(&mut self) {

@@ -4,7 +4,7 @@ use super::Step;
 use crate::tui::action::{Action, Entry, Tab};
 use crate::tui::key::{Code, Key};
 use crate::tui::message::{Effect, How};
-use crate::tui::model::{Asked, INPUT_MAX, Overlay, Purpose};
+use crate::tui::model::{INPUT_MAX, Overlay, Purpose};
 use crate::tui::overlays::{help, palette};
 
 /// What a key did to a line of text.
@@ -220,19 +220,17 @@ impl Step<'_> {
     fn prompted(&mut self, purpose: Purpose, text: &str) {
         match purpose {
             Purpose::Filter => self.model.filter = text.to_owned(),
-            Purpose::NewJam if text.is_empty() => self.ask(Asked::Join { jam: String::new() }, &["new"]),
-            Purpose::NewJam => {
-                self.ask(Asked::Join { jam: text.to_owned() }, &["new", &format!("name={text}")])
-            }
+            Purpose::NewJam if text.is_empty() => self.ask_to_join("", &["new"]),
+            Purpose::NewJam => self.ask_to_join(text, &["new", &format!("name={text}")]),
             Purpose::Own(field) => self.said_of_me(field, text),
             _ if text.is_empty() => {}
             Purpose::Address => {
                 self.say("looking for it; others see you come");
-                self.ask(Asked::Join { jam: text.to_owned() }, &["join", &format!("name={text}")]);
+                self.ask_to_join(text, &["join", &format!("name={text}")]);
             }
             Purpose::Code { jam } => {
                 let words = [format!("name={jam}"), format!("code={text}")];
-                self.ask(Asked::Join { jam }, &["join", &words[0], &words[1]]);
+                self.ask_to_join(&jam, &["join", &words[0], &words[1]]);
             }
         }
     }

@@ -12,7 +12,7 @@ impl Step<'_> {
     pub(super) fn edit(&mut self, field: Field) {
         let Some(me) = self.me() else { return };
         let text = text_of(me, field);
-        self.choose(field);
+        self.choose_field(field);
         if field == Field::Colour {
             let colour = next_colour(&text).map_or("none", NameColour::as_str);
             self.set_field(field, colour);
@@ -68,7 +68,7 @@ impl Step<'_> {
     }
 
     /// The line of a field that was changed by its key is the chosen one.
-    fn choose(&mut self, field: Field) {
+    fn choose_field(&mut self, field: Field) {
         if self.model.tab == Tab::Me {
             let index = Field::ALL.iter().position(|one| *one == field).unwrap_or(0);
             self.model.chosen.insert(Tab::Me, index);

@@ -97,6 +97,13 @@ impl Step<'_> {
         self.effects.push(Effect::Ask { id, action: (*action).to_owned(), args });
     }
 
+    /// Asks to get into a jam, with the seat that was chosen.
+    fn ask_to_join(&mut self, jam: &str, words: &[&str]) {
+        let mut words = words.to_vec();
+        words.extend(self.model.listen_only.then_some("listen"));
+        self.ask(Asked::Join { jam: jam.to_owned() }, &words);
+    }
+
     /// Asks for a change, and for the state after it.
     fn change(&mut self, words: &[&str]) {
         self.ask(Asked::Change, words);

@@ -6,24 +6,28 @@ use serde_json::Value;
 use super::Step;
 use crate::domain::name::safe_line;
 use crate::domain::time::Timestamp;
-use crate::peer::api::{ErrorCode, ErrorReply, Event, EventLine, Status, Ticket};
+use crate::peer::api::{ErrorCode, ErrorReply, Event, EventLine, Inputs, Status, Ticket};
 use crate::tui::action::Tab;
 use crate::tui::message::Effect;
 use crate::tui::meters::Source;
 use crate::tui::model::{
-    Asked, Band, CHAT_MAX, ChatLine, Due, LOG_MAX, LogLine, Overlay, PeerLink, Purpose, Toast,
+    Asked, Band, CHAT_MAX, ChatLine, Due, LOG_MAX, LogLine, Measured, Overlay, PeerLink, Purpose, Toast,
 };
 
 /// 20 a second: more is not seen, fewer jumps.
 const METERS_US: u64 = 50_000;
 /// Where meters stand still, a change of state is soon enough after this.
 const CALM_US: u64 = 500_000;
+/// The test tone of the set-up: long enough to find the right headphone, too short to forget.
+const TONE_US: u64 = 2_000_000;
 /// In a lobby without sound.
 const IDLE_US: u64 = 1_000_000;
 /// Events say when the list changes; this is for what they do not say.
 const LISTING_US: u64 = 5_000_000;
 const LINKS_US: u64 = 500_000;
 const DOCTOR_US: u64 = 2_000_000;
+/// Often enough to see a note; each is a row only.
+const INPUTS_US: u64 = 100_000;
 
 impl Step<'_> {
     pub(super) fn peer_up(&mut self) {
@@ -38,7 +42,7 @@ impl Step<'_> {
             self.ask(Asked::Cards, &["audio.ls"]);
         }
         let now = Some(self.now);
-        self.model.due = Due { status: now, listing: now, links: now, doctor: now };
+        self.model.due = Due { status: now, listing: now, links: now, doctor: now, inputs: None };
         if let Some(first) = self.model.complaints.first().cloned() {
             let more = self.model.complaints.len() - 1;
             let more =
@@ -57,7 +61,10 @@ impl Step<'_> {
         self.model.status = None;
         self.model.links.clear();
         self.model.doctor = None;
-        self.model.due = Due { status: None, listing: None, links: None, doctor: None };
+        self.model.due = Due { status: None, listing: None, links: None, doctor: None, inputs: None };
+        self.model.inputs = None;
+        self.model.round_trip = None;
+        (self.model.tone, self.model.tone_until) = (false, None);
     }
 
     pub(super) fn log(&mut self, text: &str) {
@@ -111,7 +118,30 @@ impl Step<'_> {
                 self.model.doctor = self.read(result);
                 self.model.due.doctor = Some(self.later(DOCTOR_US));
             }
-            Asked::Cards => self.model.cards = self.read(result),
+            Asked::Cards => {
+                self.model.cards = self.read(result);
+                // Not before: a card that is open to be seen may be missing in the list.
+                self.look_at_inputs();
+            }
+            Asked::Inputs => {
+                let inputs: Option<Inputs> = self.read(result);
+                for input in inputs.iter().flat_map(|inputs| &inputs.inputs) {
+                    if let Some(peak) = input.peak_db {
+                        self.model.meters.read(self.now, Source::Card(input.name.clone()), peak);
+                    }
+                }
+                // One that cannot say it is not asked again.
+                self.model.due.inputs = inputs.is_some().then(|| self.later(INPUTS_US));
+                self.model.inputs = inputs;
+            }
+            Asked::Measure => {
+                let found = result.map(serde_json::from_value);
+                self.model.round_trip = Some(match found {
+                    Ok(Ok(found)) => Measured::Found(found),
+                    Ok(Err(error)) => Measured::Failed(error.to_string()),
+                    Err(error) => Measured::Failed(safe_line(&error.to_string(), 300)),
+                });
+            }
             Asked::Ticket => {
                 let came: Option<Ticket> = self.read(result);
                 if let Some(Overlay::Invite { ticket, qr }) = &mut self.model.overlay {
@@ -122,7 +152,11 @@ impl Step<'_> {
                 }
             }
             Asked::Tone(on) => match result {
-                Ok(_) => self.model.tone = on,
+                Ok(_) => {
+                    self.model.tone = on;
+                    let ends = on && self.model.setup.is_some();
+                    self.model.tone_until = ends.then(|| self.later(TONE_US));
+                }
                 Err(error) => self.complain(&error.to_string()),
             },
             Asked::Join { jam } => match result {
@@ -243,6 +277,24 @@ impl Step<'_> {
         }
     }
 
+    /// The inputs are seen from now on, if one is to be chosen.
+    pub(super) fn look_at_inputs(&mut self) {
+        if self.model.is_choosing() && self.model.cards.is_some() {
+            self.model.due.inputs = Some(self.now);
+        }
+    }
+
+    fn poll_inputs(&mut self) {
+        self.model.due.inputs = None;
+        if self.model.is_choosing() {
+            self.ask(Asked::Inputs, &["audio.inputs", "on"]);
+        } else {
+            self.model.inputs = None;
+            self.model.meters.forget_cards();
+            self.change(&["audio.inputs", "off"]);
+        }
+    }
+
     /// Asks for what is due.
     pub(super) fn poll(&mut self) {
         if self.model.peer != PeerLink::Up {
@@ -257,6 +309,13 @@ impl Step<'_> {
         if is_due(self.model.due.listing) {
             self.model.due.listing = None;
             self.ask(Asked::Listing, &["ls"]);
+        }
+        if is_due(self.model.due.inputs) {
+            self.poll_inputs();
+        }
+        if is_due(self.model.tone_until) {
+            self.model.tone_until = None;
+            self.ask(Asked::Tone(false), &["audio.test", "off"]);
         }
         if is_due(self.model.due.links) {
             if self.model.in_jam() {
@@ -367,7 +426,7 @@ impl Step<'_> {
         let (name, players) = self.model.band_jam;
         if self.model.listing.jams.iter().any(|jam| jam.name == name && jam.count >= players) {
             self.model.band = Band::Here;
-            self.ask(Asked::Join { jam: name.to_owned() }, &["join", &format!("name={name}")]);
+            self.ask_to_join(name, &["join", &format!("name={name}")]);
         } else {
             self.model.due.listing = Some(self.later(CALM_US));
         }

@@ -16,6 +16,8 @@ impl Step<'_> {
         self.model.setup =
             Some(Setup { step: SetupStep::Device, first: false, chosen: 0, name, loudest: -1_000 });
         self.model.stage = false;
+        self.model.round_trip = None;
+        self.model.listen_only = false;
         self.ask(Asked::Cards, &["audio.ls"]);
     }
 
@@ -24,6 +26,14 @@ impl Step<'_> {
         if let Some(setup) = &mut self.model.setup {
             setup.first = true;
         }
+    }
+
+    /// Nothing of one's own is sent from here on, until the set-up is opened again.
+    pub(super) fn listen_only(&mut self) {
+        self.model.listen_only = true;
+        self.end_setup(
+            "you only listen: Enter joins a jam, and nobody hears you. The audio set-up changes that",
+        );
     }
 
     /// True if the key was the set-up's.
@@ -101,6 +111,7 @@ impl Step<'_> {
         let index = SetupStep::ALL.iter().position(|(step, _)| *step == setup.step).unwrap_or(0);
         setup.step = SetupStep::ALL[index.saturating_sub(1)].0;
         setup.chosen = 0;
+        self.look_at_inputs();
     }
 
     fn finish(&mut self) {
@@ -148,6 +159,8 @@ pub(in crate::tui) struct Choice {
     pub(in crate::tui) label: String,
     /// What is good or bad about it.
     pub(in crate::tui) note: &'static str,
+    /// The name of its input, if it has one of its own.
+    pub(in crate::tui) input: Option<String>,
     /// The request that takes it; empty: nothing is changed.
     pub(in crate::tui) words: Vec<String>,
 }
@@ -158,12 +171,17 @@ pub(in crate::tui) fn choices(model: &Model) -> Vec<Choice> {
     // One that is still being opened is as good as open: Enter must not put another in its place.
     let is_there = |status: &Status| status.card.is_some() || status.card_trouble.is_empty();
     if model.status.as_ref().is_none_or(is_there) {
-        choices.push(Choice { label: "as it is now".to_owned(), note: "found by itself", words: Vec::new() });
+        choices.push(Choice {
+            label: "as it is now".to_owned(),
+            note: "found by itself",
+            input: None,
+            words: Vec::new(),
+        });
     }
     for card in model.cards.iter().flat_map(|cards| &cards.cards) {
         let note = match (card.input_channels, card.output_channels) {
-            (0, _) => "no input: others will not hear you",
-            (_, 0) => "no output: you will not hear others",
+            (0, _) => "no input: nobody hears you",
+            (_, 0) => "no output",
             _ => "",
         };
         let mut words = vec!["audio.set".to_owned(), format!("host={}", card.host)];
@@ -173,11 +191,13 @@ pub(in crate::tui) fn choices(model: &Model) -> Vec<Choice> {
         if card.output_channels > 0 {
             words.push(format!("out={}", card.name));
         }
-        choices.push(Choice { label: format!("{} ({})", card.description, card.host), note, words });
+        let input = (card.input_channels > 0).then(|| card.name.clone());
+        choices.push(Choice { label: format!("{} ({})", card.description, card.host), note, input, words });
     }
     choices.push(Choice {
         label: "no sound card".to_owned(),
         note: "silence in, nothing out",
+        input: None,
         words: vec!["audio.set".to_owned(), "null".to_owned()],
     });
     choices

@@ -8,7 +8,7 @@ use crate::tui::action::Tab;
 use crate::tui::fixture::{self, at};
 use crate::tui::key::{Code, Key};
 use crate::tui::message::{Effect, How, Message, PeerNews};
-use crate::tui::model::{Model, Overlay, PeerLink};
+use crate::tui::model::{Measured, Model, Overlay, PeerLink};
 use crate::tui::mouse::Gesture;
 use crate::tui::screens;
 use crate::tui::update::update;
@@ -23,7 +23,7 @@ fn typed(model: &mut Model, keys: &[Key]) -> Vec<String> {
             }
         }
     }
-    asked.retain(|words| !matches!(words.as_str(), "status" | "ls" | "link" | "doctor"));
+    asked.retain(|words| !matches!(words.as_str(), "status" | "ls" | "link" | "doctor" | "audio.inputs on"));
     asked
 }
 
@@ -200,6 +200,79 @@ fn the_first_steps_are_five_presses_of_enter() {
     assert_eq!(effects, [Effect::Welcomed]);
     assert_eq!(model.setup, None);
     assert_eq!(model.tab, Tab::Lobby);
+}
+
+/// Answers the newest request of this kind.
+fn answer(model: &mut Model, now: u64, wanted: &super::Asked, data: serde_json::Value) {
+    let id = model.asked.iter().rev().find(|(_, asked)| *asked == wanted).map(|(id, _)| *id).unwrap();
+    update(model, at(now), Message::Peer(PeerNews::Reply { id, result: Ok(data) }));
+}
+
+fn woken(model: &mut Model, now: u64) -> Vec<String> {
+    let effects = update(model, at(now), Message::Wake);
+    let words = effects.into_iter().filter_map(|effect| match effect {
+        Effect::Ask { action, args, .. } => {
+            Some(std::iter::once(action).chain(args).collect::<Vec<_>>().join(" "))
+        }
+        _ => None,
+    });
+    words.collect()
+}
+
+#[test]
+fn inputs_are_looked_at_while_one_is_chosen_and_no_longer() {
+    let mut model = fixture::lobby();
+    assert_eq!(typed(&mut model, &chars("A")), ["audio.ls"]);
+    assert_eq!(model.due.inputs, None, "a card that is held may be missing in the list");
+    answer(&mut model, 10_000, &super::Asked::Cards, json!({"cards": []}));
+    let level = json!({"host": "alsa", "name": "hw", "description": "Barn", "in_use": false, "peak_db": -12.0,
+        "channels_db": [-12.0], "why": "", "remedy": ""});
+    answer(&mut model, 10_000, &super::Asked::Inputs, json!({"looking": false, "inputs": [level]}));
+    assert!(model.input("hw").is_some_and(|input| input.peak_db == Some(-12.0)));
+    assert!(woken(&mut model, 10_100).contains(&"audio.inputs on".to_owned()));
+    answer(&mut model, 10_100, &super::Asked::Inputs, json!({"looking": false, "inputs": []}));
+    typed(&mut model, &[Key::plain(Code::Enter)]);
+    assert!(woken(&mut model, 10_300).contains(&"audio.inputs off".to_owned()));
+    assert_eq!((model.due.inputs, &model.inputs), (None, &None));
+    typed(&mut model, &[Key::plain(Code::Backspace)]);
+    assert!(model.asked.values().any(|asked| *asked == super::Asked::Inputs), "and again on the way back");
+}
+
+#[test]
+fn the_tone_of_the_set_up_ends_by_itself_after_two_seconds() {
+    let mut model = fixture::first_start();
+    assert_eq!(typed(&mut model, &chars("t")), ["audio.test on"]);
+    answer(&mut model, 10_000, &super::Asked::Tone(true), json!({}));
+    assert!(model.tone);
+    assert!(!woken(&mut model, 11_900).iter().any(|asked| asked.starts_with("audio.test")));
+    assert!(woken(&mut model, 12_000).contains(&"audio.test off".to_owned()));
+    answer(&mut model, 12_000, &super::Asked::Tone(false), json!({}));
+    assert!(!model.tone);
+}
+
+#[test]
+fn the_round_trip_is_measured_on_one_key() {
+    let mut model = fixture::first_start();
+    let enter = Key::plain(Code::Enter);
+    assert_eq!(typed(&mut model, &[enter, enter, Key::char('m')]), ["audio.measure"]);
+    assert_eq!(model.round_trip, Some(Measured::Running));
+    let found = json!({"round_trip_ms": 12.3, "round_trip_samples": 590, "heard_db": -20.0});
+    answer(&mut model, 11_000, &super::Asked::Measure, found);
+    assert!(matches!(model.round_trip, Some(Measured::Found(found)) if found.round_trip_samples == 590));
+}
+
+#[test]
+fn who_only_listens_joins_to_listen_until_the_set_up_is_opened_again() {
+    let mut model = fixture::lobby();
+    typed(&mut model, &chars("A"));
+    assert_eq!(typed(&mut model, &chars("o")), [] as [String; 0]);
+    assert!(model.listen_only && model.setup.is_none());
+    let enter = Key::plain(Code::Enter);
+    assert_eq!(typed(&mut model, &[enter]), ["join name=Kitchen blues listen"]);
+    let keys: Vec<Key> = chars("nOwn").into_iter().chain([enter]).collect();
+    assert_eq!(typed(&mut model, &keys), ["new name=Own listen"]);
+    typed(&mut model, &[Key::char('A'), Key::plain(Code::Esc)]);
+    assert_eq!(typed(&mut model, &[enter]), ["join name=Kitchen blues"]);
 }
 
 #[test]

@@ -2,7 +2,7 @@
 //!
 //! cpal makes a client for each end, and the server wakes each in every period: half as much again of a core at 64
 //! samples, and one more thread that can miss a period (`docs/latency.md`). So both ends share a client here; finding
-//! and describing JACK's cards stays with cpal. This file alone names `jack`.
+//! and describing JACK's cards stays with cpal. This file and `jack_watch` alone name `jack`.
 //!
 //! World: worker, but for [`Graph`], which runs in the server's callback.
 
@@ -349,7 +349,7 @@ fn ears(ears: &Ears) -> MutexGuard<'_, [Option<Ear>; 2]> {
     ears.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn trouble(error: Error) -> CardTrouble {
+pub(super) fn trouble(error: Error) -> CardTrouble {
     match error {
         Error::LibraryError(_) => CardTrouble::NoServer,
         Error::ClientError(status) if status.contains(ClientStatus::SERVER_FAILED) => CardTrouble::NoServer,

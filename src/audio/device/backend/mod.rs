@@ -1,12 +1,15 @@
 //! The one folder that names cpal: which cards there are (`find`), and opening one end of one (`open`; JACK's two
-//! ends together: `jack_client`).
+//! ends together: `jack_client`; what is only metered: `watch` and `jack_watch`).
 //!
 //! World: worker. The callbacks it builds call [`super::callback`] and nothing else.
 
 mod find;
 #[cfg(feature = "jack")]
 mod jack_client;
+#[cfg(feature = "jack")]
+mod jack_watch;
 mod open;
+mod watch;
 
 use cpal::traits::StreamTrait;
 use cpal::{BufferSize, ErrorKind, HostId, SampleFormat, StreamConfig};
@@ -16,6 +19,7 @@ pub(super) use find::plan;
 #[cfg(feature = "jack")]
 pub(super) use jack_client::JackClient;
 pub(super) use open::{Opening, open_input, open_output};
+pub(super) use watch::{Watching, watch_input};
 
 /// A build without JACK has nothing for two ends to share.
 #[cfg(not(feature = "jack"))]

@@ -50,6 +50,11 @@ struct Shared {
     losses: AtomicU64,
     returns: AtomicU64,
     same_server: AtomicBool,
+    /// Choices asked for after the first one, and choices tried: opened, or said to be lost.
+    asked: AtomicU64,
+    tried: AtomicU64,
+    /// The stable name of the input that is open.
+    input_id: Mutex<Option<String>>,
     underruns: Mutex<Arc<AtomicU64>>,
     dropped: Mutex<Arc<AtomicU64>>,
 }
@@ -93,7 +98,9 @@ impl CardSupervisor {
     /// # Errors
     /// As [`Self::start`]; the card before stays.
     pub fn set(&self, choice: CardChoice) -> Result<(), CardError> {
-        self.order(Order::Set(Box::new(Prepared::new(choice)?)));
+        let prepared = Prepared::new(choice)?;
+        self.shared.asked.fetch_add(1, Relaxed);
+        self.order(Order::Set(Box::new(prepared)));
         Ok(())
     }
 
@@ -105,6 +112,18 @@ impl CardSupervisor {
     /// What vanished comes back.
     pub fn restore(&self) {
         self.order(Order::Restore);
+    }
+
+    /// Whether the card chosen last was tried. Before, whoever opens an input could take it from under our hands.
+    #[must_use]
+    pub fn is_settled(&self) -> bool {
+        self.shared.tried.load(Relaxed) > self.shared.asked.load(Relaxed)
+    }
+
+    /// The stable name of the input that is open; `None` of a virtual card, and while there is none.
+    #[must_use]
+    pub fn input_id(&self) -> Option<String> {
+        self.shared.input_id.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// The card in numbers, since the start.
@@ -178,6 +197,13 @@ fn wish(choice: &CardChoice, direction: Direction) -> Option<EndWish> {
 }
 
 impl Shared {
+    fn set_input(&self, id: Option<&String>) {
+        let mut place = self.input_id.lock().unwrap_or_else(PoisonError::into_inner);
+        if place.as_ref() != id {
+            *place = id.cloned();
+        }
+    }
+
     fn put(place: &Mutex<Arc<AtomicU64>>, value: &Arc<AtomicU64>) {
         *place.lock().unwrap_or_else(PoisonError::into_inner) = Arc::clone(value);
     }

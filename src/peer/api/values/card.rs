@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::super::rounded::tenths;
+use super::super::rounded::{tenths, thousandths};
 
 /// The sound card in use.
 #[derive(Debug, Default, Clone, PartialEq, Serialize, Deserialize)]
@@ -113,4 +113,17 @@ impl Default for Levels {
             output_clips: 0,
         }
     }
+}
+
+/// Reply to `audio.measure`: from your output back into your input, by a cable or through the air.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct RoundTrip {
+    /// How long it takes: both blocks, both converters, and what is between.
+    #[serde(serialize_with = "thousandths")]
+    pub round_trip_ms: f64,
+    /// The same in samples of 48 kHz.
+    pub round_trip_samples: u32,
+    /// How loud what was played (at -20 dBFS) came back, in dBFS.
+    #[serde(serialize_with = "tenths")]
+    pub heard_db: f32,
 }

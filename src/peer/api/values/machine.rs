@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::super::rounded::{tenths, tenths_each};
 use super::{Link, Status};
 
 /// Reply to `audio.ls`.
@@ -30,6 +31,38 @@ pub struct ListedCard {
     pub default_input: bool,
     /// The host's own choice for output.
     pub default_output: bool,
+}
+
+/// Reply to `audio.inputs`.
+#[derive(Debug, Default, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Inputs {
+    /// They are still being opened: ask again.
+    pub looking: bool,
+    /// Every input there is; empty while they are looked for, and after `off`.
+    pub inputs: Vec<InputLevel>,
+}
+
+/// One input, as loud as it is now.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct InputLevel {
+    /// ALSA, JACK, ...
+    pub host: String,
+    /// Stable name, as in `audio.ls`.
+    pub name: String,
+    /// For people.
+    pub description: String,
+    /// You are heard by it: its level is your own input's.
+    pub in_use: bool,
+    /// Peak of all its channels since the reading before, in dBFS; `null` while nothing came.
+    #[serde(serialize_with = "tenths")]
+    pub peak_db: Option<f32>,
+    /// Peak of each channel, the first eight; empty while nothing came.
+    #[serde(serialize_with = "tenths_each")]
+    pub channels_db: Vec<f32>,
+    /// Why it cannot be heard; empty if it can.
+    pub why: String,
+    /// What to do; empty if it can be heard.
+    pub remedy: String,
 }
 
 /// Reply to `doctor`.

@@ -7,11 +7,11 @@ mod lobby;
 mod machine;
 mod status;
 
-pub use card::{Card, CardClock, Levels, ThreadPriority};
+pub use card::{Card, CardClock, Levels, RoundTrip, ThreadPriority};
 pub use jam::{Delay, Format, Jam, Joined, Mic, Participant, Path, Strip};
 pub use link::{Link, LinkFigures, Links};
 pub use lobby::{ListedJam, ListedPerson, Listing, Ticket};
-pub use machine::{Cards, Doctor, Finding, Interface, ListedCard, Topic};
+pub use machine::{Cards, Doctor, Finding, InputLevel, Inputs, Interface, ListedCard, Topic};
 pub use status::{Me, Person, Place, Status};
 // The same states for everyone: a word more would be one that others never hear of.
 pub use crate::domain::mic::MicState;

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use super::{World, id};
-use crate::peer::api::{Card, Path, Status};
+use crate::peer::api::{Card, InputLevel, Inputs, Path, RoundTrip, Status};
 use crate::peer::message::{
-    CardMessage, Effect, MediaMessage, Message, NetEffect, NetMessage, SoundEffect, SoundMessage,
+    CardEffect, CardMessage, Effect, MediaMessage, Message, NetEffect, NetMessage, SoundEffect, SoundMessage,
 };
 use crate::peer::socket::server::ClientId;
 
@@ -164,4 +164,52 @@ fn a_howl_is_cut_said_and_undone_by_one_action() {
     assert!(world.ask(0, "howl.release", &[]).ok);
     assert_eq!(world.events(0), ["howl_cut", "howl_cut", "howl_released", "howl_released"]);
     assert!(world.did(0, |effect| matches!(effect, Effect::Sound(SoundEffect::ReleaseHowl(None)))));
+}
+
+#[test]
+fn a_measure_is_not_for_others_and_one_at_a_time() {
+    let begun = |effect: &Effect| matches!(effect, Effect::Sound(SoundEffect::Measure(_)));
+    let mut world = World::jam();
+    world.clear();
+    let error = world.ask(0, "audio.measure", &[]).error.unwrap();
+    assert!(error.to_string().contains("mic.off"), "{error}");
+    assert!(!world.did(0, begun));
+    assert!(world.ask(0, "mic.off", &[]).ok);
+    world.request(0, "audio.measure", &[]);
+    assert!(world.did(0, begun));
+    assert!(world.ask(0, "audio.measure", &[]).error.is_some(), "one is running");
+    let ask = crate::peer::message::Ask { client: ClientId(1), id: 7 };
+    let found = RoundTrip { round_trip_ms: 1.333, round_trip_samples: 64, heard_db: -20.0 };
+    world.tell(0, Message::Sound(SoundMessage::Measured { ask, found: Ok(found) }));
+    assert_eq!(world.reply(0).unwrap().data.unwrap()["round_trip_samples"], 64);
+    world.clear();
+    world.request(0, "audio.measure", &[]);
+    assert!(world.did(0, begun), "and another one");
+}
+
+#[test]
+fn the_level_of_the_input_in_use_is_the_engines() {
+    let mut world = World::of(1);
+    world.clear();
+    world.request(0, "audio.inputs", &["on"]);
+    assert!(world.did(0, |effect| matches!(effect, Effect::Card(CardEffect::Inputs(_, true)))));
+    world.models[0].readings.levels.input_peak_db = -9.0;
+    let ask = crate::peer::message::Ask { client: ClientId(1), id: 7 };
+    let input = InputLevel {
+        host: "alsa".to_owned(),
+        name: "alsa:hw".to_owned(),
+        description: "Barn".to_owned(),
+        in_use: true,
+        peak_db: None,
+        channels_db: Vec::new(),
+        why: String::new(),
+        remedy: String::new(),
+    };
+    let other = InputLevel { in_use: false, why: "busy".to_owned(), ..input.clone() };
+    let inputs = Inputs { looking: false, inputs: vec![input, other] };
+    world.tell(0, Message::Card(CardMessage::Inputs { ask, inputs }));
+    let data = world.reply(0).unwrap().data.unwrap();
+    assert_eq!(data["inputs"][0]["peak_db"], -9.0);
+    assert!(data["inputs"][1]["peak_db"].is_null());
+    assert!(world.ask(0, "audio.inputs", &["loud"]).error.is_some());
 }

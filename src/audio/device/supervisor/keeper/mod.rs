@@ -93,19 +93,34 @@ impl Keeper {
     /// Until it is told to stop, or nobody can tell it anything any more.
     pub(super) fn run(mut self, inbox: &Receiver<Order>) {
         self.open();
+        self.tried();
         loop {
             match inbox.recv_timeout(TICK) {
-                Ok(Order::Set(prepared)) => self.set(*prepared),
+                Ok(Order::Set(prepared)) => {
+                    self.set(*prepared);
+                    self.tried();
+                }
                 Ok(Order::Vanish) => self.vanish(),
                 Ok(Order::Restore) => self.restore(),
                 Ok(Order::Stop) | Err(RecvTimeoutError::Disconnected) => break,
                 Err(RecvTimeoutError::Timeout) => {}
             }
             self.tick();
+            self.show_input();
         }
         self.stop_virtual();
         self.capture.recall();
         self.render.recall();
+    }
+
+    /// A choice was tried: what it opened is known to whoever asks.
+    fn tried(&self) {
+        self.show_input();
+        self.shared.tried.fetch_add(1, Relaxed);
+    }
+
+    fn show_input(&self) {
+        self.shared.set_input(self.capture.card().map(|open| &open.end.id));
     }
 
     fn take_ends(&mut self, ends: Option<VirtualEnds>) {

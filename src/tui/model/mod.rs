@@ -1,5 +1,7 @@
 //! What the screen knows. Changed only by `update`; drawn by `screens`; no clock, no I/O.
 
+mod open;
+
 use std::collections::{BTreeMap, VecDeque};
 
 use jiff::tz::TimeZone;
@@ -12,7 +14,11 @@ use super::meters::Meters;
 use super::why::Fix;
 use crate::domain::sharing::Field;
 use crate::domain::time::Timestamp;
-use crate::peer::api::{Cards, Doctor, ErrorReply, Link, Listing, MicState, Participant, Place, Status};
+use crate::peer::api::{
+    Cards, Doctor, ErrorReply, InputLevel, Inputs, Link, Listing, MicState, Participant, Place, Status,
+};
+
+pub use open::{Measured, Overlay, Purpose, Setup, Step};
 
 /// Chat lines kept: more than a screen shows, less than anybody reads back.
 pub const CHAT_MAX: usize = 200;
@@ -60,6 +66,12 @@ pub struct Model {
     pub doctor: Option<Doctor>,
     /// Sound cards, while someone chooses.
     pub cards: Option<Cards>,
+    /// Every input of the machine, while someone chooses.
+    pub inputs: Option<Inputs>,
+    /// The round trip of the card, if someone asked for it.
+    pub round_trip: Option<Measured>,
+    /// Jams are joined with a listening seat.
+    pub listen_only: bool,
     /// Levels.
     pub meters: Meters,
     /// The last minutes.
@@ -84,6 +96,8 @@ pub struct Model {
     pub redo: Vec<Undo>,
     /// The test tone sounds.
     pub tone: bool,
+    /// When it ends by itself.
+    pub(super) tone_until: Option<Timestamp>,
     /// The house band.
     pub band: Band,
     /// The jam that it opens, and how many it is.
@@ -163,115 +177,6 @@ pub struct Undo {
     pub undoing: Vec<Vec<String>>,
 }
 
-/// What lies over the screen.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Overlay {
-    /// Keys.
-    Help {
-        /// Typed to filter.
-        filter: String,
-        /// Which line.
-        chosen: usize,
-    },
-    /// Every action.
-    Palette {
-        /// Typed to filter.
-        filter: String,
-        /// Which line.
-        chosen: usize,
-    },
-    /// A question that only `y` answers with yes.
-    Confirm {
-        /// The question.
-        question: String,
-        /// What then is asked of the peer.
-        doing: Vec<Vec<String>>,
-        /// The screen closes then.
-        quit: bool,
-    },
-    /// One line to be typed.
-    Prompt {
-        /// For what.
-        purpose: Purpose,
-        /// Typed so far.
-        text: String,
-    },
-    /// How others find this peer.
-    Invite {
-        /// The ticket; empty until it came.
-        ticket: String,
-        /// The same as rows of blocks.
-        qr: Vec<String>,
-    },
-    /// What this machine sees.
-    Missing,
-    /// Why it crackles.
-    Why,
-    /// What happened so far.
-    Log {
-        /// Typed to filter.
-        filter: String,
-        /// Lines scrolled up.
-        up: usize,
-    },
-}
-
-/// What a typed line is for.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Purpose {
-    /// A new jam's name.
-    NewJam,
-    /// A ticket or address.
-    Address,
-    /// The code word of this jam.
-    Code {
-        /// Its name.
-        jam: String,
-    },
-    /// A field of the own card.
-    Own(Field),
-    /// Filters the lobby.
-    Filter,
-}
-
-/// The first steps, or the audio set-up alone.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Setup {
-    /// Where in it.
-    pub step: Step,
-    /// Opened by itself at the first start.
-    pub first: bool,
-    /// Which line.
-    pub chosen: usize,
-    /// The name as typed.
-    pub name: String,
-    /// The loudest input so far, in dBFS times ten.
-    pub loudest: i32,
-}
-
-/// A step of the set-up.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Step {
-    /// Which card.
-    Device,
-    /// How loud.
-    Level,
-    /// Tone, hearing oneself, block.
-    Sound,
-    /// What one is called.
-    Name,
-}
-
-impl Step {
-    /// All of them in order.
-    pub const ALL: [(Self, &'static str); 4] = [
-        (Self::Device, "1 device"),
-        (Self::Level, "2 level"),
-        (Self::Sound, "3 tone and delay"),
-        (Self::Name, "4 name"),
-    ];
-}
-
 /// What a reply is the answer to.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Asked {
@@ -281,6 +186,8 @@ pub(super) enum Asked {
     Doctor,
     Cards,
     Ticket,
+    Inputs,
+    Measure,
     /// A change: said when it failed.
     Change,
     /// Getting into a jam, with the words if a code is missing.
@@ -298,6 +205,8 @@ pub(super) struct Due {
     pub(super) listing: Option<Timestamp>,
     pub(super) links: Option<Timestamp>,
     pub(super) doctor: Option<Timestamp>,
+    /// Also `None` while nobody looks at them.
+    pub(super) inputs: Option<Timestamp>,
 }
 
 /// What the screen starts with.
@@ -352,6 +261,9 @@ impl Model {
             links: Vec::new(),
             doctor: None,
             cards: None,
+            inputs: None,
+            round_trip: None,
+            listen_only: false,
             meters: Meters::default(),
             history: History::default(),
             zone: start.zone,
@@ -364,12 +276,13 @@ impl Model {
             undo: Vec::new(),
             redo: Vec::new(),
             tone: false,
+            tone_until: None,
             band: Band::Away,
             band_jam: start.band_jam,
             kept: start.kept,
             asked: BTreeMap::new(),
             last_id: 0,
-            due: Due { status: None, listing: None, links: None, doctor: None },
+            due: Due { status: None, listing: None, links: None, doctor: None, inputs: None },
             complaints: start.complaints,
         }
     }
@@ -472,11 +385,24 @@ impl Model {
         super::why::first_fix(&causes).cloned()
     }
 
+    /// How loud an input is that may be chosen; `None` before that is known.
+    #[must_use]
+    pub fn input(&self, name: &str) -> Option<&InputLevel> {
+        self.inputs.iter().flat_map(|inputs| &inputs.inputs).find(|input| input.name == name)
+    }
+
+    /// Whether the inputs are looked at, to choose one.
+    #[must_use]
+    pub fn is_choosing(&self) -> bool {
+        self.setup.as_ref().is_some_and(|setup| setup.step == Step::Device)
+    }
+
     /// When the model wants to be woken at the latest.
     #[must_use]
     pub fn wake_at(&self) -> Option<Timestamp> {
         let toast = self.toast.as_ref().and_then(|toast| toast.until);
-        [self.due.status, self.due.listing, self.due.links, self.due.doctor, toast]
+        let due = &self.due;
+        [due.status, due.listing, due.links, due.doctor, due.inputs, self.tone_until, toast]
             .into_iter()
             .flatten()
             .min()
