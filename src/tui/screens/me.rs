@@ -98,21 +98,28 @@ fn key(model: &Model, action: Action) -> String {
     model.keymap.shown(Context::Tab(Tab::Me), action).unwrap_or_default()
 }
 
+/// What we promise, and what we cannot.
+const RIGHTS: [&str; 4] = [
+    "No account, no server, no telemetry. Your key never leaves this device, nor does what is only here.",
+    "Sound goes only to people in your jam, encrypted for each.",
+    "b in the lobby blocks a person: you never meet again.",
+    "What we cannot do: take back what others have already heard.",
+];
+
 fn rights(canvas: &mut Canvas<'_>) {
     let mut inside = canvas.boxed("Your rights", "");
     let room = inside.width().saturating_sub(2);
-    let mut y = 1;
-    for words in [
-        "No account, no server, no telemetry. Your key never leaves this device, nor does what is only here.",
-        "Sound goes only to people in your jam, encrypted for each.",
-        "b in the lobby blocks a person: you never meet again.",
-        "What we cannot do: take back what others have already heard.",
-    ] {
-        for line in wrapped(words, usize::from(room)) {
-            inside.text(1, y, room, &line, Role::Text);
+    let blocks = RIGHTS.map(|words| wrapped(words, usize::from(room)));
+    let lines: usize = blocks.iter().map(Vec::len).sum();
+    // Without the gaps before without the last words.
+    let gap = u16::from(lines + blocks.len() <= usize::from(inside.height()));
+    let mut y = gap;
+    for block in &blocks {
+        for line in block {
+            inside.text(1, y, room, line, Role::Text);
             y += 1;
         }
-        y += 1;
+        y += gap;
     }
 }
 
@@ -120,11 +127,15 @@ fn kept(model: &Model, canvas: &mut Canvas<'_>) {
     let title = if canvas.width() < 27 { "What is kept" } else { "What is kept, and where" };
     let mut inside = canvas.boxed(title, "");
     let room = inside.width().saturating_sub(2);
-    let mut y = 1;
+    let mut y = 0;
     for (what, path) in &model.kept {
         inside.text(1, y, room, what, Role::Dim);
-        inside.text(3, y + 1, room.saturating_sub(2), path, Role::Text);
-        y += 2;
+        y += 1;
+        // Whole, to be found by hand.
+        for line in wrapped(path, usize::from(room.saturating_sub(2))) {
+            inside.text(3, y, room.saturating_sub(2), &line, Role::Text);
+            y += 1;
+        }
     }
     y += 1;
     for line in wrapped(

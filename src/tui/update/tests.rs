@@ -297,7 +297,7 @@ fn a_click_chooses_and_another_opens_and_the_wheel_is_a_fader() {
     assert!(!model.details);
     update(&mut model, at(2), click);
     assert!(model.details);
-    let ana = place_of(&model, " Ana   ");
+    let ana = place_of(&model, " Ana <3~");
     let effects = update(&mut model, at(3), Message::Mouse(Gesture::WheelDown, ana.0, ana.1));
     let wanted = [fixture::key(1), "-1".to_owned()];
     assert!(effects.iter().any(|effect| {
