@@ -84,22 +84,27 @@ fn empty(model: &Model, canvas: &mut Canvas<'_>) {
         Band::Coming => "The house band is coming...",
         Band::Here => "The house band is here.",
     };
-    let words = [
+    let words: [(&str, Role); 5] = [
+        (band, Role::Key),
         (
             "Start `jamtty` on a second machine on the same Wi-Fi or switch: jams and people appear here by themselves.",
             Role::Text,
         ),
-        (band, Role::Key),
         ("n  open a jam of your own; others see it at once", Role::Text),
-        ("a  join by a ticket or an address        M  somebody missing?", Role::Text),
+        ("a  join by a ticket or an address", Role::Text),
+        ("M  somebody missing?", Role::Text),
     ];
-    let mut y = 1;
-    for (text, role) in words {
-        for line in wrapped(text, usize::from(width)) {
+    let blocks = words.map(|(text, role)| (wrapped(text, usize::from(width)), role));
+    let lines: usize = blocks.iter().map(|(lines, _)| lines.len()).sum();
+    // On a small screen every line before the gaps between them.
+    let gap = u16::from(lines + blocks.len() < usize::from(inside.height()));
+    let mut y = gap;
+    for (lines, role) in blocks {
+        for line in lines {
             inside.text(2, y, width, &line, role);
             y += 1;
         }
-        y += 1;
+        y += gap;
     }
 }
 

@@ -156,7 +156,9 @@ fn level(model: &Model, canvas: &mut Canvas<'_>, setup: &Setup) {
     } else {
         (format!("Level is good. Loudest so far {loudest:.0} dB, no clipping."), Role::Fine)
     };
-    canvas.text(0, 5, width, &text, role);
+    for (y, line) in (5..).zip(wrapped(&text, usize::from(width))) {
+        canvas.text(0, y, width, &line, role);
+    }
 }
 
 fn sound(model: &Model, canvas: &mut Canvas<'_>) {
@@ -191,7 +193,7 @@ fn sound(model: &Model, canvas: &mut Canvas<'_>) {
     canvas.line(0, block_y, width, &spans);
     let ms = if card.rate_hz > 0 { f64::from(card.period) * 1_000.0 / f64::from(card.rate_hz) } else { 0.0 };
     let words = format!(
-        "{} samples = {ms:.1} ms, {} xruns so far. Smaller is faster, and needs a better machine.",
+        "{} samples = {ms:.1} ms, {} xruns. Smaller: faster, for better machines.",
         card.period, card.xruns
     );
     canvas.text(8, block_y + 1, width.saturating_sub(8), &words, Role::Dim);

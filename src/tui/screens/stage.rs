@@ -30,7 +30,7 @@ pub(super) fn draw(model: &Model, canvas: &mut Canvas<'_>) {
             let text = format!("{} {:.0}", grade.letter, grade.ms.unwrap_or(0.0));
             big_text::draw(canvas, 4, y + 1, &text, grade.role);
             let (columns, _) = big_text::columns(&text, width.saturating_sub(4));
-            canvas.text(columns + 8, y + 1, width, "ms one way, the slowest link", Role::Dim);
+            canvas.text(columns + 8, y + 1, width, "ms, slowest link", Role::Dim);
             canvas.text(columns + 8, y + 3, width, &links, Role::Text);
             y += big_text::HEIGHT + 2;
         } else {

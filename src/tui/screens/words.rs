@@ -12,7 +12,9 @@ pub(in crate::tui) fn card_missing(status: &Status) -> String {
     if status.card_trouble.is_empty() {
         "the sound card is being opened".to_owned()
     } else {
-        format!("no sound card: {}", status.card_trouble)
+        // "input X: why"; what is lost when all is lost needs no saying twice.
+        let why = status.card_trouble.strip_prefix("the sound card: ").unwrap_or(&status.card_trouble);
+        format!("no sound card: {why}")
     }
 }
 
