@@ -34,10 +34,10 @@ pub(crate) fn play(mut room: Room, folder: &Path) -> Outcome {
     lobby(&ana, &album)?;
     band(&room, &ana)?;
     jam(&ana, &album)?;
-    why(&room, &ana, &album)?;
     overlays(&ana, &album)?;
-    tabs(&ana, &album)?;
-    others(&room, &album)
+    others(&room, &album)?;
+    // Last: what happens to Bo is seen on every screen.
+    trouble(&room, &ana, &album)
 }
 
 /// What is drawn, and where it goes.
@@ -145,13 +145,16 @@ fn is_trailed(shown: &str) -> bool {
 }
 
 /// Bo's machine hangs for a moment, again and again, as a busy one does.
-fn why(room: &Room, ana: &Terminal, album: &Album<'_>) -> Outcome {
-    let hiccups = Hiccups::of(room.process(BO)?)?;
-    ana.types("w")?;
+fn trouble(room: &Room, ana: &Terminal, album: &Album<'_>) -> Outcome {
+    let _hiccups = Hiccups::of(room.process(BO)?)?;
+    ana.types("2w")?;
     ana.sees("Bo -> you")?;
     album.take("why", ana, &DARK)?;
-    drop(hiccups);
-    ana.closes("Why does it crackle?")
+    ana.closes("Why does it crackle?")?;
+    ana.types("7")?;
+    ana.sees("This computer")?;
+    ana.wait("figures", |shown| shown.contains("ms a bar") && !shown.contains("no figures yet"))?;
+    album.take("doctor", ana, &DARK)
 }
 
 /// A process that is stopped for 60 ms about every second, for a minute at most.
@@ -187,6 +190,7 @@ fn shell(lines: &str, word: &str) -> Command {
     command
 }
 
+/// What lies over a screen or in its place.
 fn overlays(ana: &Terminal, album: &Album<'_>) -> Outcome {
     ana.types("?")?;
     ana.sees("Help")?;
@@ -197,17 +201,9 @@ fn overlays(ana: &Terminal, album: &Album<'_>) -> Outcome {
     album.take("palette", ana, &DARK)?;
     ana.closes("find any command")?;
     ana.types("v")?;
-    ana.sees("the slowest link")?;
+    ana.sees("slowest link")?;
     album.take("stage", ana, &DARK)?;
-    ana.types("v")
-}
-
-fn tabs(ana: &Terminal, album: &Album<'_>) -> Outcome {
-    ana.types("7")?;
-    ana.sees("This computer")?;
-    ana.wait("figures", |shown| shown.contains("ms a bar") && !shown.contains("no figures yet"))?;
-    album.take("doctor", ana, &DARK)?;
-    ana.types("6")?;
+    ana.types("v6")?;
     ana.sees("Your rights")?;
     album.take("me", ana, &DARK)
 }

@@ -11,8 +11,8 @@ pub(crate) const FONT: &str = "DejaVu Sans Mono";
 const FONT_SIZE: f32 = CELL_WIDTH * 2048.0 / 1233.0;
 /// From the top of a cell to the line that letters stand on.
 const BASELINE: f32 = 15.0;
-/// Ground around the cells.
-const PADDING: f32 = 12.0;
+/// Ground around the cells: whole pixels, as they are.
+const PADDING: f32 = 12.5;
 /// How much of their colour faint words keep: what xterm takes, too.
 const DIM: f32 = 0.62;
 /// How wide a dot of braille is.
