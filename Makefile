@@ -8,6 +8,7 @@ SHELL := /bin/bash
 
 BUILD_PACKAGES := build-essential cmake pkg-config libasound2-dev
 TEST_PACKAGES := jackd2 iproute2 tmux
+PICTURE_PACKAGES := fonts-dejavu-core iproute2 mount util-linux
 # More sound systems: `make jam FEATURES=pipewire`, or "pipewire pulseaudio", which itself needs no package.
 FEATURES :=
 ifneq ($(filter pipewire,$(FEATURES)),)
@@ -59,6 +60,12 @@ test: deps deps-test ## everything
 figures: deps deps-test ## what the screen costs, measured with the released program
 	$(BUILD)
 	JAMTTY_MEASURED=$(CURDIR)/target/release/jamtty cargo nextest run --locked --test e2e_screen --no-capture figures
+
+.PHONY: pictures
+pictures: deps ## the README's pictures, from real runs
+	@$(call install,$(PICTURE_PACKAGES))
+	$(BUILD)
+	cd tests/pictures && cargo run --release --locked -- ../../target/release/jamtty ../../assets/loops ../../assets/pictures
 
 .PHONY: check
 check: ## what CI runs
