@@ -213,9 +213,7 @@ impl RenderSide {
         }
         self.test_tone.mix_into(rt, one, &mut self.sum[..count]);
     }
-}
 
-impl RenderSide {
     fn add_probe(&mut self, rt: &mut Rt<'_>, count: usize, at: CardTime) {
         let Some(probe) = &mut self.probe else { return };
         if !probe.process(rt, &mut self.sum[..count], at) {

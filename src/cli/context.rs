@@ -94,6 +94,7 @@ pub(super) fn poll<T>(
         if left.is_zero() {
             return Ok(None);
         }
+        // The command line waits for a state of the peer, and no event tells of every one.
         std::thread::sleep(left.min(POLL_EVERY));
     }
 }

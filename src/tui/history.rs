@@ -136,6 +136,15 @@ impl History {
         self.links.get(key)
     }
 
+    /// How long it is, for people: a screen that was just opened knows of no five minutes.
+    #[must_use]
+    pub fn span(&self) -> String {
+        match self.xruns.len() {
+            seconds @ 0..60 => format!("{seconds} s"),
+            seconds => format!("{} min", seconds / 60),
+        }
+    }
+
     /// Times the card was not served in time, in the last minutes.
     #[must_use]
     pub fn xruns(&self) -> u64 {

@@ -124,7 +124,9 @@ fn of_link(link: &Link, status: Option<&Status>, history: &History) -> Option<Ca
 fn hold_longer(link: &Link, status: Option<&Status>) -> Option<Fix> {
     let people = status?.jam.as_ref()?.people.iter();
     let strip = people.filter(|one| one.key == link.who.key).find_map(|one| one.strip.as_ref())?;
-    let now_ms = link.figures.target_delay_ms.or(link.figures.playout_delay_ms)?;
+    // What is held may be more than what is aimed at: it falls slowly after a bad moment.
+    let held = [link.figures.target_delay_ms, link.figures.playout_delay_ms].into_iter().flatten();
+    let now_ms = held.max_by(f64::total_cmp)?;
     let ms = (now_ms + MORE_MS).ceil();
     let order = |delay: String| vec!["delay".to_owned(), link.who.key.clone(), delay];
     Some(Fix {
@@ -154,7 +156,8 @@ fn of_card(status: Option<&Status>, history: &History) -> Cause {
     let xruns = history.xruns();
     let ms = if card.rate_hz > 0 { f64::from(card.period) * 1_000.0 / f64::from(card.rate_hz) } else { 0.0 };
     if xruns == 0 {
-        let what = format!("Your sound card: fine. 0 xruns in the last 5 min, block of {ms:.1} ms.");
+        let span = history.span();
+        let what = format!("Your sound card: fine. 0 xruns in the last {span}, block of {ms:.1} ms.");
         return Cause { weight: 0.0, what, advice: String::new(), fix: None };
     }
     let period = |samples: u32| vec!["audio.period".to_owned(), samples.to_string()];

@@ -78,6 +78,7 @@ pub const ACTIONS: &[ActionSpec] = &[
     action("fader", "PEER DB", "set how loud you hear someone", "Strip"),
     action("fader.by", "PEER DB", "change how loud you hear someone", "Strip"),
     action("pan", "PEER POSITION", "place someone: -1 left, 0 middle, 1 right", "Strip"),
+    action("pan.by", "PEER STEP", "move someone by this much, to the left if it is negative", "Strip"),
     action("mute", "PEER", "do not hear someone", "Strip"),
     action("unmute", "PEER", "hear someone again", "Strip"),
     action("mute.toggle", "PEER", "mute or unmute, whichever it is not", "Strip"),

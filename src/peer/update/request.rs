@@ -1,7 +1,7 @@
 //! What each action of a request does. The names are those of `api::ACTIONS`, and a test holds them to it.
 
 use super::args::{Among, Args, find_peer, no_such_action, usage};
-use super::settings::{card, gain, moved, pan, period};
+use super::settings::{card, gain, moved, moved_across, pan, period};
 use super::{Step, join, me, view};
 use crate::domain::peer_id::PeerId;
 use crate::peer::api::{ErrorCode, ErrorReply, Event, Links, Mic, MicState, RequestLine};
@@ -59,6 +59,12 @@ impl Step<'_> {
             "pan" => {
                 return self.set_strip(ask, args, |strip, args| {
                     strip.pan = pan(args)?;
+                    Ok(())
+                });
+            }
+            "pan.by" => {
+                return self.set_strip(ask, args, |strip, args| {
+                    strip.pan = moved_across(strip.pan, args.number("STEP")?);
                     Ok(())
                 });
             }

@@ -211,6 +211,15 @@ pub(super) fn moved(gain: Gain, by_db: f32) -> Gain {
     Gain::from_db(gain.db().max(-60.0) + by_db)
 }
 
+/// Moves someone between the ears; steps that are no round numbers meet the middle all the same.
+pub(super) fn moved_across(pan: Pan, by: f32) -> Pan {
+    let place = pan.position() + by;
+    Pan::new(if place.abs() < PAN_MIDDLE { 0.0 } else { place })
+}
+
+/// Nobody hears this far beside the middle.
+const PAN_MIDDLE: f32 = 0.01;
+
 /// Reads a place between the ears.
 pub(super) fn pan(args: &mut Args<'_>) -> Result<Pan, ErrorReply> {
     let position = args.number("POSITION")?;

@@ -151,7 +151,7 @@ pub(super) fn missing(model: &Model, canvas: &mut Canvas<'_>) {
 
 pub(super) fn why(model: &Model, canvas: &mut Canvas<'_>) {
     let mut part = middle(canvas, 100, 18);
-    let mut inside = part.boxed("Why does it crackle?", "now, last 5 min");
+    let mut inside = part.boxed("Why does it crackle?", &format!("now, last {}", model.history.span()));
     let (width, height) = (inside.width(), inside.height());
     screens::why(model, &mut inside.part(0, 0, width, height.saturating_sub(1)));
     inside.text(

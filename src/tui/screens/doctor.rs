@@ -14,7 +14,7 @@ pub(super) fn draw(model: &Model, canvas: &mut Canvas<'_>) {
     let (width, height) = (canvas.width(), canvas.height());
     let why_rows = (height / 3).max(6).min(height);
     let mut part = canvas.part(0, 0, width, why_rows);
-    let mut inside = part.boxed("Why does it crackle?", "now, last 5 min");
+    let mut inside = part.boxed("Why does it crackle?", &format!("now, last {}", model.history.span()));
     why(model, &mut inside);
     let rest = height - why_rows;
     let links_rows = u16::try_from(model.links.len())
@@ -127,7 +127,12 @@ fn computer(model: &Model, canvas: &mut Canvas<'_>) {
     match &status.card {
         Some(card) => {
             lines.push(card.description.clone());
-            lines.push(format!("xruns {}   {} in the last 5 min", card.xruns, model.history.xruns()));
+            lines.push(format!(
+                "xruns {}   {} in the last {}",
+                card.xruns,
+                model.history.xruns(),
+                model.history.span()
+            ));
         }
         None => lines.push(card_missing(status)),
     }

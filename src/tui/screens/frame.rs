@@ -88,8 +88,7 @@ pub(super) fn vitals(model: &Model) -> String {
     }
     let Some(status) = &model.status else { return "starting".to_owned() };
     if model.setup.is_some() && !model.in_jam() {
-        return "nothing is sent to anyone during set-up   (same on the command line: jamtty audio)"
-            .to_owned();
+        return "nothing is sent to anyone during set-up".to_owned();
     }
     let xruns = status.card.as_ref().map_or(0, |card| card.xruns);
     let input = match model.meters.get(&crate::tui::meters::Source::Input) {

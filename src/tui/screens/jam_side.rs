@@ -93,7 +93,7 @@ fn lines(model: &Model, link: &Link) -> Vec<(String, Role)> {
     let mut lines = vec![
         (
             format!(
-                "{}  {}  {} ms (p99 {})",
+                "{} {} {} ms (p99 {})",
                 grade.letter,
                 grade.word,
                 figure(link.one_way_ms, 1),
@@ -111,7 +111,7 @@ fn lines(model: &Model, link: &Link) -> Vec<(String, Role)> {
             ),
             dim,
         ),
-        (format!("hidden  {hidden} in the last 5 min"), dim),
+        (format!("hidden  {hidden} in the last {}", model.history.span()), dim),
         (
             link.figures.drift_ppm.map_or("drift   not known yet".to_owned(), |ppm| {
                 format!("drift   {ppm:+.0} ppm, corrected")

@@ -19,26 +19,24 @@ pub(super) fn draw(model: &Model, canvas: &mut Canvas<'_>) {
     }
     let people = model.people();
     let worst = model.links.iter().map(|link| grade_of(model, link)).max_by_key(|grade| grade.letter);
-    let links = match worst {
+    let links = match &worst {
         None => "nobody else is here".to_owned(),
-        Some(grade) if matches!(grade.letter, 'A' | 'B') => format!("{} players, all links ok", people.len()),
-        Some(grade) => format!("{} players, worst link {}: {}", people.len(), grade.letter, grade.word),
+        Some(grade) if matches!(grade.letter, 'A' | 'B') => "all links ok".to_owned(),
+        Some(grade) => format!("worst link {}: {}", grade.letter, grade.word),
     };
-    if height >= 18 {
-        let grade = model.links.iter().map(|link| grade_of(model, link)).max_by_key(|grade| grade.letter);
-        if let Some(grade) = grade.filter(|grade| grade.ms.is_some()) {
-            let text = format!("{} {:.0}", grade.letter, grade.ms.unwrap_or(0.0));
-            big_text::draw(canvas, 4, y + 1, &text, grade.role);
-            let (columns, _) = big_text::columns(&text, width.saturating_sub(4));
-            canvas.text(columns + 8, y + 1, width, "ms, slowest link", Role::Dim);
-            canvas.text(columns + 8, y + 3, width, &links, Role::Text);
-            y += big_text::HEIGHT + 2;
-        } else {
-            canvas.text(4, y, width, &links, Role::Text);
-            y += 2;
+    let players = format!("{} players", people.len());
+    let measured = worst.filter(|grade| grade.ms.is_some() && height >= 18);
+    if let Some(grade) = measured {
+        let text = format!("{} {:.0}", grade.letter, grade.ms.unwrap_or(0.0));
+        big_text::draw(canvas, 4, y + 1, &text, grade.role);
+        let (columns, _) = big_text::columns(&text, width.saturating_sub(4));
+        for (row, words) in [(1, "ms, worst link"), (3, players.as_str()), (4, links.as_str())] {
+            canvas.text(columns + 8, y + row, width, words, if row == 1 { Role::Dim } else { Role::Text });
         }
+        y += big_text::HEIGHT + 2;
     } else {
-        canvas.text(4, y, width, &links, Role::Text);
+        let words = if people.len() > 1 { format!("{players}, {links}") } else { links };
+        canvas.text(4, y, width, &words, Role::Text);
         y += 2;
     }
     let cells = width.saturating_sub(14);

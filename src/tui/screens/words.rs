@@ -14,7 +14,7 @@ pub(in crate::tui) fn card_missing(status: &Status) -> String {
     } else {
         // "input X: why"; what is lost when all is lost needs no saying twice.
         let why = status.card_trouble.strip_prefix("the sound card: ").unwrap_or(&status.card_trouble);
-        format!("no sound card: {why}")
+        if why.starts_with("no sound card") { why.to_owned() } else { format!("no sound card: {why}") }
     }
 }
 
@@ -71,6 +71,8 @@ pub(in crate::tui) fn grade(ms: Option<f64>, hidden_a_minute: u64) -> Grade {
         ('C', "slow tunes", Role::Watch),
         ('D', "take turns", Role::Bad),
     ][index];
+    // Near enough, and not whole: the word says which.
+    let word = if index > by_delay { "gaps" } else { word };
     Grade { letter, word, role, ms }
 }
 

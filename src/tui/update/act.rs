@@ -360,10 +360,8 @@ impl Step<'_> {
     fn pan(&mut self, by: f32) {
         let Some(one) = self.model.chosen_player() else { return };
         let Some(strip) = &one.strip else { return };
-        let order = |pan: f32| vec![vec!["pan".to_owned(), one.key.clone(), format!("{pan:.3}")]];
-        // Back to exactly the middle on the way across it.
-        let places = ((strip.pan + by) / PAN_STEP).round() * PAN_STEP;
-        let (doing, undoing) = (order(places.clamp(-1.0, 1.0)), order(strip.pan));
+        let doing = vec![vec!["pan.by".to_owned(), one.key.clone(), by.to_string()]];
+        let undoing = vec![vec!["pan".to_owned(), one.key.clone(), format!("{:.3}", strip.pan)]];
         let what = format!("pan of {}", one.name);
         self.change_with_undo(what, doing, undoing);
     }

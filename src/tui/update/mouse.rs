@@ -57,10 +57,8 @@ impl Step<'_> {
     pub(super) fn mouse_toggle(&mut self) {
         self.model.mouse = !self.model.mouse;
         self.effects.push(Effect::Mouse(self.model.mouse));
-        self.say(if self.model.mouse {
-            "the mouse clicks and turns faders; F6 gives it back"
-        } else {
-            "the mouse marks text again; F6 takes it back"
-        });
+        let key = self.model.keymap.shown(self.model.context(), Action::Mouse).unwrap_or_default();
+        let does = if self.model.mouse { "clicks and turns faders" } else { "marks text again" };
+        self.say(&format!("the mouse {does}; {key} changes that"));
     }
 }

@@ -339,7 +339,10 @@ impl Step<'_> {
 
     pub(super) fn event(&mut self, line: &EventLine) {
         let time = self.time_of_day(&line.at);
-        self.log_at(time.clone(), &line.event.to_string());
+        // Chat has a place of its own, and is kept nowhere else.
+        if !matches!(line.event, Event::Chat { .. }) {
+            self.log_at(time.clone(), &line.event.to_string());
+        }
         self.hurry();
         if self.model.due.listing.is_some() {
             self.model.due.listing = Some(self.now);

@@ -41,7 +41,7 @@ fn one_key_each_does_what_happens_while_playing() {
     assert_eq!(typed(&mut model, &chars("s")), [format!("solo.toggle {ana}")]);
     assert_eq!(typed(&mut model, &[Key::plain(Code::Left)]), [format!("fader.by {ana} -1")]);
     assert_eq!(typed(&mut model, &chars("H")), [format!("fader.by {ana} -6")]);
-    assert_eq!(typed(&mut model, &chars(",")), [format!("pan {ana} -0.500")]);
+    assert_eq!(typed(&mut model, &chars(",")), [format!("pan.by {ana} {}", -1.0_f32 / 6.0)]);
 }
 
 #[test]
@@ -347,7 +347,7 @@ fn times_are_those_of_the_clock_on_the_wall() {
     let line = serde_json::from_value(line).unwrap();
     update(&mut model, at(1), Message::Peer(PeerNews::Event(Box::new(line))));
     assert_eq!(model.chat.back().map(|said| said.at.as_str()), Some("01:31"));
-    assert_eq!(model.log.back().map(|line| line.at.as_str()), Some("01:31:02"));
+    assert!(model.log.is_empty(), "chat is in no log");
 }
 
 #[test]

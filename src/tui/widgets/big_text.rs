@@ -1,5 +1,7 @@
 //! Letters five cells high, to be read from two metres.
 
+use ratatui::style::Modifier;
+
 use crate::tui::canvas::Canvas;
 use crate::tui::look::{Charset, Role};
 
@@ -61,7 +63,13 @@ pub fn columns(text: &str, room: u16) -> (u16, u16) {
 /// Draws letters; others than ours are left out.
 pub fn draw(canvas: &mut Canvas<'_>, x: u16, y: u16, text: &str, role: Role) {
     let (_, dot) = columns(text, canvas.width().saturating_sub(x));
-    let glyph = if canvas.look.charset == Charset::Ascii { '#' } else { '█' };
+    let reversed = canvas.look.style(role).add_modifier.contains(Modifier::REVERSED);
+    let glyph = match canvas.look.charset {
+        // Ground and letter change places: a full block would be all ground.
+        _ if reversed => ' ',
+        Charset::Ascii => '#',
+        Charset::Unicode | Charset::Compat => '█',
+    };
     let mut left = x;
     for c in text.to_uppercase().chars() {
         let Some((_, rows)) = LETTERS.iter().find(|(letter, _)| *letter == c) else { continue };
@@ -73,5 +81,32 @@ pub fn draw(canvas: &mut Canvas<'_>, x: u16, y: u16, text: &str, role: Role) {
             }
         }
         left = left.saturating_add(6 * dot);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tui::look::{Look, Theme};
+    use ratatui::buffer::Buffer;
+    use ratatui::layout::Rect;
+
+    /// What tells a cell from the ground: ink that is not reversed, or blank that is.
+    fn is_seen(cell: &ratatui::buffer::Cell) -> bool {
+        (cell.symbol() == " ") == cell.modifier.contains(Modifier::REVERSED)
+    }
+
+    #[test]
+    fn every_state_is_seen_in_every_theme() {
+        for theme in [Theme::Auto, Theme::Dark, Theme::Light, Theme::Mono, Theme::Plain] {
+            for charset in [Charset::Unicode, Charset::Ascii] {
+                for role in [Role::Live, Role::Stopped, Role::Bad, Role::Watch, Role::Fine] {
+                    let mut buffer = Buffer::empty(Rect::new(0, 0, 20, 5));
+                    draw(&mut Canvas::new(&mut buffer, Look { theme, charset }), 0, 0, "I", role);
+                    let seen = buffer.content().iter().filter(|cell| is_seen(cell)).count();
+                    assert_eq!(seen, 2 * (5 + 3 + 5), "{theme:?} {charset:?} {role:?}");
+                }
+            }
+        }
     }
 }

@@ -35,8 +35,17 @@ pub fn draw(canvas: &mut Canvas<'_>, values: &[f64], bin: f64) {
     }
     for mark in (0..bins).step_by(5) {
         let x = u16::try_from(mark * 2).unwrap_or(u16::MAX);
-        canvas.text(x, rows, 8, &format!("{:.0}", mark as f64 * bin), Role::Dim);
+        let text = mark_text(mark as f64 * bin);
+        // A figure that is cut is another figure.
+        if usize::from(x) + text.len() <= usize::from(width) {
+            canvas.text(x, rows, width, &text, Role::Dim);
+        }
     }
+}
+
+/// `5`, or `2.5` where a mark falls between.
+fn mark_text(value: f64) -> String {
+    if value.fract() == 0.0 { format!("{value:.0}") } else { format!("{value:.1}") }
 }
 
 /// A bin that shows all of `values` on `bins` bars: 1, 2, 5, 10, ...

@@ -3,6 +3,21 @@
 //!
 //! World: worker. The callbacks it builds call [`super::callback`] and nothing else.
 
+/// Calls a function of the sample type that a card has.
+macro_rules! of_format {
+    ($plan:ident, $function:ident($($argument:expr),*)) => {
+        match $plan.format {
+            SampleFormat::F32 => $function::<f32>($($argument),*),
+            SampleFormat::I32 => $function::<i32>($($argument),*),
+            SampleFormat::I24 => $function::<I24>($($argument),*),
+            SampleFormat::I16 => $function::<i16>($($argument),*),
+            SampleFormat::F64 => $function::<f64>($($argument),*),
+            SampleFormat::U8 => $function::<u8>($($argument),*),
+            other => return Err(CardTrouble::Unsupported(format!("samples as {other}"))),
+        }
+    };
+}
+
 mod find;
 #[cfg(feature = "jack")]
 mod jack_client;

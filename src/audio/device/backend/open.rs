@@ -28,22 +28,14 @@ pub(in crate::audio::device) fn open_input(
 ) -> Result<OpenEnd, CardTrouble> {
     let callback = InputCallback::new(side, &plan.format(), plan.channels, Arc::clone(&counters))
         .map_err(|e| CardTrouble::Unsupported(e.to_string()))?;
-    let (channels, converter_ms) = (plan.end.channels, callback.converter_ms());
+    let converter_ms = callback.converter_ms();
     #[cfg(feature = "jack")]
     if plan.jack {
-        let jack = opening.jack.clone();
+        let (jack, channels) = (opening.jack.clone(), plan.end.channels);
         return Ok(on_jack(plan, jack.open_input(callback, channels, opening, counters)?, converter_ms));
     }
     let errors = opening.listen(counters);
-    let stream = match plan.format {
-        SampleFormat::F32 => input::<f32>(&plan, callback, errors),
-        SampleFormat::I32 => input::<i32>(&plan, callback, errors),
-        SampleFormat::I24 => input::<I24>(&plan, callback, errors),
-        SampleFormat::I16 => input::<i16>(&plan, callback, errors),
-        SampleFormat::F64 => input::<f64>(&plan, callback, errors),
-        SampleFormat::U8 => input::<u8>(&plan, callback, errors),
-        other => return Err(CardTrouble::Unsupported(format!("samples as {other}"))),
-    };
+    let stream = of_format!(plan, input(&plan, callback, errors));
     start(plan, stream, converter_ms)
 }
 
@@ -59,22 +51,14 @@ pub(in crate::audio::device) fn open_output(
 ) -> Result<OpenEnd, CardTrouble> {
     let callback = OutputCallback::new(side, &plan.format(), Arc::clone(&counters))
         .map_err(|e| CardTrouble::Unsupported(e.to_string()))?;
-    let (channels, converter_ms) = (plan.end.channels, callback.converter_ms());
+    let converter_ms = callback.converter_ms();
     #[cfg(feature = "jack")]
     if plan.jack {
-        let jack = opening.jack.clone();
+        let (jack, channels) = (opening.jack.clone(), plan.end.channels);
         return Ok(on_jack(plan, jack.open_output(callback, channels, opening, counters)?, converter_ms));
     }
     let errors = opening.listen(counters);
-    let stream = match plan.format {
-        SampleFormat::F32 => output::<f32>(&plan, callback, errors),
-        SampleFormat::I32 => output::<i32>(&plan, callback, errors),
-        SampleFormat::I24 => output::<I24>(&plan, callback, errors),
-        SampleFormat::I16 => output::<i16>(&plan, callback, errors),
-        SampleFormat::F64 => output::<f64>(&plan, callback, errors),
-        SampleFormat::U8 => output::<u8>(&plan, callback, errors),
-        other => return Err(CardTrouble::Unsupported(format!("samples as {other}"))),
-    };
+    let stream = of_format!(plan, output(&plan, callback, errors));
     start(plan, stream, converter_ms)
 }
 
@@ -139,7 +123,9 @@ pub(in crate::audio::device) struct Opening {
     pub(in crate::audio::device) direction: Direction,
     pub(in crate::audio::device) generation: u64,
     /// What we are called on a sound server.
+    #[cfg_attr(not(feature = "jack"), expect(dead_code, reason = "no server without it"))]
     pub(in crate::audio::device) client_name: Arc<str>,
+    #[cfg_attr(not(feature = "jack"), expect(dead_code, reason = "no server without it"))]
     pub(in crate::audio::device) jack: JackClient,
 }
 

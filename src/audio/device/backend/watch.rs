@@ -35,15 +35,7 @@ pub(in crate::audio::device) fn watch_input(
     #[cfg(not(feature = "jack"))]
     let _ = client_name;
     let (callback, reader) = PeakCallback::new(usize::from(plan.config.channels));
-    let stream = match plan.format {
-        SampleFormat::F32 => stream::<f32>(&plan, callback, ended),
-        SampleFormat::I32 => stream::<i32>(&plan, callback, ended),
-        SampleFormat::I24 => stream::<I24>(&plan, callback, ended),
-        SampleFormat::I16 => stream::<i16>(&plan, callback, ended),
-        SampleFormat::F64 => stream::<f64>(&plan, callback, ended),
-        SampleFormat::U8 => stream::<u8>(&plan, callback, ended),
-        other => return Err(CardTrouble::Unsupported(format!("samples as {other}"))),
-    };
+    let stream = of_format!(plan, stream(&plan, callback, ended));
     let stream = stream.map_err(|e| trouble(&e))?;
     stream.play().map_err(|e| trouble(&e))?;
     Ok((Watching::Stream(stream), reader))

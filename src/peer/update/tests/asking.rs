@@ -74,10 +74,12 @@ fn panic_reaches_the_engine_before_anything_else() {
 fn strips_change_are_kept_and_come_back() {
     /// Action, arguments; gain, pan, muted, solo afterwards.
     type Row = (&'static str, &'static [&'static str], f32, f32, bool, bool);
-    let table: [Row; 7] = [
+    let table: [Row; 9] = [
         ("fader", &["bo", "-6"], -6.0, 0.0, false, false),
         ("fader.by", &["Bo", "2"], -4.0, 0.0, false, false),
         ("pan", &["Bo", "-0.5"], -4.0, -0.5, false, false),
+        ("pan.by", &["Bo", "-0.25"], -4.0, -0.75, false, false),
+        ("pan.by", &["Bo", "0.25"], -4.0, -0.5, false, false),
         ("mute", &["Bo"], -4.0, -0.5, true, false),
         ("mute.toggle", &["Bo"], -4.0, -0.5, false, false),
         ("solo", &["B"], -4.0, -0.5, false, true),
