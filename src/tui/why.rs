@@ -1,6 +1,8 @@
 //! "Why does it crackle?" in words, most likely cause first, each with one thing to try.
 
 use super::history::History;
+use std::net::SocketAddr;
+
 use crate::peer::api::{Doctor, Link, Path, Status, Topic};
 
 /// One cause, or the good news about one.
@@ -100,20 +102,26 @@ fn of_link(link: &Link, status: Option<&Status>, history: &History) -> Option<Ca
     if share(concealed) < HEARD_PCT && lost_pct < 2.0 {
         return None;
     }
+    // Between two programs of one machine there is no cable.
+    let here = link.address.parse::<SocketAddr>().is_ok_and(|address| address.ip().is_loopback());
+    let advice = |network: &str| {
+        let busy = "end what else keeps this machine busy; they play on it, too";
+        format!("Try: {}.", if here { busy } else { network })
+    };
     let cause = if lost_pct >= share(late) {
         Cause {
             weight: 20.0 + share(concealed) + lost_pct,
             what: format!(
                 "{name} -> you: {lost_pct:.1} % of packets get lost. Copies mend what they can; {hidden}."
             ),
-            advice: "Try: a cable instead of Wi-Fi; nobody else downloading.".to_owned(),
+            advice: advice("a cable instead of Wi-Fi; nobody else downloading"),
             fix,
         }
     } else {
         Cause {
             weight: 20.0 + share(concealed),
             what: format!("{name} -> you: packets come late, {late} so far; {hidden}."),
-            advice: format!("Try: a cable, or {name} moves nearer to the router."),
+            advice: advice(&format!("a cable, or {name} moves nearer to the router")),
             fix,
         }
     };

@@ -11,7 +11,7 @@ use std::path::Path;
 use std::sync::Once;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rustix::io::Errno;
 use thiserror::Error;
@@ -109,7 +109,7 @@ impl Disk {
 impl Drop for Disk {
     fn drop(&mut self) {
         self.changes = None;
-        // The lock on the files is free when this returns, unless the database hangs.
+        // The database is closed when this returns, unless it hangs; a thread of sled's may hold the files a little longer.
         let _ = answer_of(&self.answers);
     }
 }
@@ -158,11 +158,28 @@ fn words_of(panic: &(dyn Any + Send)) -> String {
 fn open_and_read(folder: &Path) -> Result<(sled::Db, Entries), DiskError> {
     // No flusher thread: what counts is flushed where a person can see it was done.
     let config = sled::Config::new().path(folder).mode(sled::Mode::LowSpace);
-    let db = config.cache_capacity(CACHE_BYTES).flush_every_ms(None).open().map_err(sort)?;
+    let db = open_when_free(&config.cache_capacity(CACHE_BYTES).flush_every_ms(None))?;
     let entries = db.iter().map(|entry| entry.map(|(key, value)| (key.to_vec(), value.to_vec())));
     let entries = entries.collect::<Result<Entries, _>>().map_err(sort)?;
     Ok((db, entries))
 }
+
+/// Opens the files. Nobody else may have them, for the profile is locked: whoever holds them is a thread of sled's own
+/// that has not yet ended with the database before.
+fn open_when_free(config: &sled::Config) -> Result<sled::Db, DiskError> {
+    let until = Instant::now() + FREE_WITHIN;
+    loop {
+        match config.open().map_err(sort) {
+            Err(DiskError::InUse) if Instant::now() < until => thread::park_timeout(LOOK_EVERY),
+            opened => return opened,
+        }
+    }
+}
+
+/// Far longer than such a thread takes on a busy machine; a person waits for it at a start.
+const FREE_WITHIN: Duration = Duration::from_secs(2);
+/// Short beside what opening takes.
+const LOOK_EVERY: Duration = Duration::from_millis(5);
 
 fn commit(db: &sled::Db, changes: Changes) -> Result<(), DiskError> {
     let mut batch = sled::Batch::default();

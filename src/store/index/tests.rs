@@ -104,6 +104,23 @@ fn what_was_set_is_there_after_a_restart() -> Tested {
 }
 
 #[test]
+fn files_that_the_database_before_still_holds_are_waited_for() -> Tested {
+    let folder = tempfile::tempdir()?;
+    let paths = paths_in(folder.path());
+    filled(&paths)?;
+    let held = File::open(paths.data.join(super::INDEX_FOLDER).join("db"))?;
+    rustix::fs::flock(&held, rustix::fs::FlockOperation::NonBlockingLockExclusive)?;
+    let holder = std::thread::spawn(move || {
+        std::thread::park_timeout(std::time::Duration::from_millis(100));
+        drop(held);
+    });
+    let (index, _) = Index::open(&paths)?;
+    assert!(index.is_blocked(peer(9)));
+    drop(holder);
+    Ok(())
+}
+
+#[test]
 fn a_second_user_of_the_profile_is_refused_with_words() -> Tested {
     let folder = tempfile::tempdir()?;
     let paths = paths_in(folder.path());
