@@ -201,7 +201,7 @@ fn overlays(ana: &Terminal, album: &Album<'_>) -> Outcome {
     album.take("palette", ana, &DARK)?;
     ana.closes("find any command")?;
     ana.types("v")?;
-    ana.sees("slowest link")?;
+    ana.sees("worst link")?;
     album.take("stage", ana, &DARK)?;
     ana.types("v6")?;
     ana.sees("Your rights")?;
