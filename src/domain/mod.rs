@@ -13,5 +13,6 @@ pub mod session;
 pub mod sharing;
 pub mod stream;
 pub mod strip;
+pub mod take;
 pub mod time;
 pub mod wave;

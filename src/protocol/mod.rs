@@ -14,6 +14,7 @@ pub mod playout_delay;
 pub mod redundancy;
 pub mod report;
 pub mod session;
+pub mod take_sink;
 pub mod ticket;
 
 /// How many cases a property of a parser runs: `JAMTTY_CASES` (CI: 10,000), or 1,000.
