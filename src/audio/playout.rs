@@ -51,6 +51,9 @@ const SEQ_BASE: u64 = 1 << 20;
 /// The most one block may ask for beyond what is written; more is a bug or a jump, and starts anew.
 const FILL_MAX: u64 = 8_192;
 
+/// The most that is left behind in one block: the line holds the old place, the new one and a block.
+const LEAP_MAX: u64 = 4_096;
+
 /// Output samples between two looks at the clocks' drift: half a second.
 const DRIFT_EVERY: u64 = 24_000;
 
@@ -307,6 +310,10 @@ impl Playout {
             self.delay.set_slide(self.drift_ppm != 0.0, out.len());
         }
         let unavoidable = self.unavoidable();
+        if let Some(excess) = self.delay.leap(self.held as f32, unavoidable) {
+            self.leap(out, excess.min(LEAP_MAX));
+            return;
+        }
         let bend = self.delay.bend(self.held as f32, unavoidable, self.peak < QUIET);
         let step = 1.0 + self.drift_ppm * 1e-6 - bend;
         self.held += bend * out.len() as f64;
@@ -321,6 +328,29 @@ impl Playout {
         }
         // Falls by half in 0.2 s of 64-sample blocks, rises at once.
         self.peak = peak.max(self.peak * 0.995);
+        self.ramp_in(out);
+    }
+
+    /// Goes on `ahead` samples later, from one block to the next: the old place fades into the new one.
+    fn leap(&mut self, out: &mut [Stereo], ahead: u64) {
+        let step = self.drift_ppm.mul_add(1e-6, 1.0);
+        let mut end = self.position;
+        end.advance(step * out.len() as f64);
+        self.fill(end.at + ahead + 1 + LOOKAHEAD as u64);
+        let (count, mut peak) = (out.len() as f32, 0.0_f32);
+        for (n, sample) in out.iter_mut().enumerate() {
+            let share = (n + 1) as f32 / count;
+            let Position { at, fraction } = self.position;
+            let old = self.line.between(at, fraction as f32);
+            let new = self.line.between(at + ahead, fraction as f32);
+            *sample = [0, 1].map(|ear| old[ear] + (new[ear] - old[ear]) * share);
+            peak = peak.max(sample[0].abs()).max(sample[1].abs());
+            self.position.advance(step);
+        }
+        self.position.at += ahead;
+        self.held -= ahead as f64;
+        self.peak = peak.max(self.peak * 0.995);
+        self.counters.leapt.add(1);
         self.ramp_in(out);
     }
 
@@ -452,4 +482,4 @@ impl Playout {
 }
 
 // The line must hold the longest delay, a block and the sinc.
-const _: () = assert!(LINE > 8_192 + 2_048);
+const _: () = assert!(LINE > 8_192 + 2_048 + LEAP_MAX as usize);

@@ -46,6 +46,7 @@ pub(super) struct PlayoutCounters {
     pub(super) undecodable: Counter,
     pub(super) restarts: Counter,
     pub(super) moved_back: Counter,
+    pub(super) leapt: Counter,
     pub(super) playout_delay: Value,
     pub(super) target_delay: Value,
     pub(super) drift_ppm: Value,
@@ -81,6 +82,8 @@ pub struct PlayoutReading {
     pub restarts: u64,
     /// How often reading went back to meet frames that kept coming late.
     pub moved_back: u64,
+    /// How often a delay that was far too long was left at once.
+    pub leapt: u64,
     /// Time from a frame's arrival to its end in the block that plays it, in ms.
     pub playout_delay_ms: f64,
     /// What that is heading for.
@@ -117,6 +120,7 @@ impl PlayoutStats {
             undecodable: c.undecodable.read(),
             restarts: c.restarts.read(),
             moved_back: c.moved_back.read(),
+            leapt: c.leapt.read(),
             playout_delay_ms: ms(&c.playout_delay),
             target_delay_ms: ms(&c.target_delay),
             drift_ppm: f64::from(c.drift_ppm.read()),

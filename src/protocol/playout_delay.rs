@@ -10,7 +10,8 @@
 //! target by just what they need. The floor is what a frame that nothing held up requires: the median, over a
 //! second, of the least of each 20 ms. It follows what a card that skipped a block leaves behind, and one
 //! frame that came early moves it not at all.
-//! The delay follows the target by bending the rate of reading, never by a cut.
+//! The delay follows the target by bending the rate of reading. What is more than 20 ms too long, as a sender that
+//! stood still for a moment leaves it behind, goes at once, by a cross-fade.
 
 use crate::domain::strip::DelayMode;
 use crate::domain::time::{RATE_HZ, ms_to_samples};
@@ -53,6 +54,10 @@ const MARGIN: f32 = 6.0;
 
 /// The target must be this far below the delay before it falls, in samples.
 const HYSTERESIS: f32 = 12.0;
+
+/// A delay this far above its target, in samples, is not bent away but left at once: 20 ms, which bending at
+/// [`FALL`] would keep for ten seconds. A sender that stood still for a moment leaves it behind.
+const LEAP: f32 = 960.0;
 
 /// The most the rate of reading is bent, as a share: upwards in delay (a late link must be helped at
 /// once; 5 ms take 1 s, 9 cents), downwards (1 ms takes half a second, 3 cents: a machine that freezes
@@ -238,6 +243,13 @@ impl PlayoutDelay {
             }
             DelayMode::Fixed { ms } => ms_to_samples(f64::from(ms.clamp(0.0, 500.0))) as f32 - held,
         }
+    }
+
+    /// How many samples of `delay` are to be left at once, if bending them away would take too long.
+    #[must_use]
+    pub fn leap(&self, delay: f32, held: f32) -> Option<u64> {
+        let excess = delay - self.target(held);
+        (excess > LEAP).then_some(excess as u64)
     }
 
     /// The share by which reading is slowed (positive: the delay grows) to go from `delay` to the target.

@@ -85,3 +85,26 @@ fn after_a_cut_the_sound_comes_back_as_it_was() {
     let silence = &heard.samples[10 * 48_000 + 7_200..13 * 48_000];
     assert!(silence.iter().all(|sample| sample.abs() < 1e-6), "a gap fades to silence");
 }
+
+#[test]
+fn a_sender_that_stood_still_leaves_no_delay_behind() {
+    for (format, most_ms) in [(pcm(), 2.0), (opus(), 5.0)] {
+        // Well into the stream: what is held does not rest on a handful of frames.
+        let world = World { stall_s: Some((20.0, 20.06)), ..World::new(format, Link::clean(7)) };
+        let heard = world.play(30.0);
+        assert_eq!(heard.reading.leapt, 1, "{format}");
+        assert_eq!(heard.reading.restarts, 0, "{format}: a stall is no end of the stream");
+        let after_s = 21.5;
+        assert!(heard.delay_ms_max(after_s) <= most_ms, "{format}: {}", heard.delay_ms_max(after_s));
+        assert_eq!(heard.damaged_pct(after_s), 0.0, "{format}");
+    }
+}
+
+#[test]
+fn a_delay_that_is_no_longer_wanted_is_left_without_a_gap() {
+    let world = World { stall_s: Some((10.0, 10.12)), ..World::new(pcm(), Link::clean(8)) };
+    let heard = world.play(20.0);
+    let invented_ms = heard.reading.concealed_ms;
+    assert!(invented_ms < 140.0, "only the stall itself is invented: {invented_ms} ms");
+    assert!(heard.reading.leapt >= 1);
+}

@@ -34,6 +34,8 @@ pub(crate) struct World {
     pub(crate) mode: DelayMode,
     /// From this moment on nothing arrives, until the second one. In seconds.
     pub(crate) cut_s: Option<(f64, f64)>,
+    /// What would arrive between these two moments comes all at once at the second one. In seconds.
+    pub(crate) stall_s: Option<(f64, f64)>,
 }
 
 /// What the listener heard.
@@ -55,6 +57,7 @@ impl World {
             phase_us: 0.0,
             mode: DelayMode::default(),
             cut_s: None,
+            stall_s: None,
         }
     }
 
@@ -81,7 +84,7 @@ impl World {
                     for send in 0..self.redundancy.sends {
                         let at = at_us + f64::from(u32::from(send) * self.redundancy.spacing_us);
                         if let Some(arrives) = self.link.carry(at) {
-                            on_the_way.push((arrives, *frame));
+                            on_the_way.push((self.after_stall(arrives), *frame));
                         }
                     }
                 });
@@ -108,6 +111,13 @@ impl World {
         }
         heard.reading = stats.read();
         heard
+    }
+
+    fn after_stall(&self, arrives_us: f64) -> f64 {
+        match self.stall_s {
+            Some((from, to)) if arrives_us >= from * 1e6 => arrives_us.max(to * 1e6),
+            _ => arrives_us,
+        }
     }
 }
 
