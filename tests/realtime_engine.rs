@@ -9,6 +9,7 @@ use jamtty::audio::engine::{Engine, EngineCommand};
 use jamtty::audio::render::RenderSide;
 use jamtty::audio::round_trip::Listening;
 use jamtty::audio::rt::{CardTime, RtContext, section};
+use jamtty::audio::tap::TapFor;
 use jamtty::domain::level::{Gain, Pan};
 use jamtty::domain::peer_id::PeerId;
 use jamtty::domain::stream::{Codec, StreamFormat};
@@ -100,8 +101,8 @@ fn ten_thousand_callbacks_with_eight_peers_allocate_nothing() {
         }
         engine.set_sink(Box::new(Mirror { rings, sent, gate: None, every: 50 }));
         engine.set_format(format);
-        let _tap = engine.tap_remote(peer(3)).unwrap();
-        let _own = engine.tap_capture().unwrap();
+        let _tap = engine.tap_remote(peer(3), TapFor::Recorder).unwrap();
+        let _own = engine.tap_capture(TapFor::Recorder).unwrap();
         let mut loudest = 0.0_f32;
         for block in 0..10_000_u64 {
             loudest = loudest.max(card.block());
@@ -172,7 +173,7 @@ fn a_stalled_network_stalls_no_callback() {
 fn panic_silences_both_ways_within_a_block_and_a_ramp() {
     let (mut engine, mut card) = engine();
     engine.command(EngineCommand::SetMonitorGain(Gain::UNITY)).unwrap();
-    let mut own = engine.tap_capture().unwrap();
+    let mut own = engine.tap_capture(TapFor::Recorder).unwrap();
     for _ in 0..100 {
         card.block();
     }
@@ -197,7 +198,7 @@ fn panic_silences_both_ways_within_a_block_and_a_ramp() {
 fn measured(delay: usize) -> u32 {
     let (mut engine, mut card) = engine();
     engine.command(EngineCommand::SetMonitorGain(Gain::UNITY)).expect("the engine takes it");
-    let mut sent = engine.tap_capture().expect("the engine takes it");
+    let mut sent = engine.tap_capture(TapFor::Recorder).expect("the engine takes it");
     let mut wire = std::collections::VecDeque::from(vec![0.0; delay]);
     let mut block = |card: &mut Card| {
         let (mut input, mut output) = ([0.0; BLOCK], [0.0; BLOCK * 2]);

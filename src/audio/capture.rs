@@ -10,12 +10,13 @@ use rtrb::{Consumer, Producer};
 use super::codec::Stereo;
 use super::device::CaptureBlock;
 use super::encoder::EncoderWake;
-use super::engine::{RtEvent, Tap};
+use super::engine::RtEvent;
 use super::howl::HowlGuard;
 use super::meter::Meter;
 use super::mixer::{BLOCK_MAX, Fader};
 use super::round_trip::CaptureProbe;
 use super::rt::{CardTime, Rt};
+use super::tap::{Axis, Tap, Taps};
 use crate::domain::level::Gain;
 
 /// What the input callback is told; read at the start of each block.
@@ -36,7 +37,7 @@ pub(super) enum CaptureOrder {
 /// What the callback hands back to be freed elsewhere.
 #[derive(Debug)]
 pub(super) enum CaptureGarbage {
-    /// A tap that was replaced.
+    /// A tap that was replaced, or that nobody reads any more.
     Tap(#[expect(dead_code, reason = "held only to be dropped")] Tap),
     /// A probe that heard enough.
     Probe(#[expect(dead_code, reason = "held only to be dropped")] Box<CaptureProbe>),
@@ -56,7 +57,8 @@ pub struct CaptureSide {
     pub(super) panic: Fader,
     pub(super) guard: HowlGuard,
     pub(super) cut: Fader,
-    pub(super) tap: Option<Tap>,
+    pub(super) taps: Taps,
+    pub(super) axis: Axis,
     pub(super) probe: Option<Box<CaptureProbe>>,
     /// Silent while a probe hears: what is measured is for our own ears.
     pub(super) sent: Fader,
@@ -91,7 +93,8 @@ impl CaptureSide {
             CaptureOrder::Panic(on) => self.panic.set(if on { Gain::ZERO } else { Gain::UNITY }),
             CaptureOrder::ReleaseHowl => self.guard.release(),
             CaptureOrder::Tap(tap) => {
-                let old = self.tap.replace(tap);
+                let place = tap.reader as usize;
+                let old = self.taps[place].replace(tap);
                 self.throw_away(old.map(CaptureGarbage::Tap));
             }
             CaptureOrder::Probe(probe) => {
@@ -139,9 +142,17 @@ impl CaptureSide {
         self.cut.apply(rt, block);
         self.mic.apply(rt, block);
         self.panic.apply(rt, block);
-        if let Some(tap) = &mut self.tap {
-            tap.write(block, at);
+        for place in 0..self.taps.len() {
+            if self.taps[place].as_ref().is_some_and(Tap::is_abandoned) {
+                let old = self.taps[place].take();
+                self.throw_away(old.map(CaptureGarbage::Tap));
+            }
         }
+        let block = &mut self.block[..count];
+        for tap in self.taps.iter_mut().flatten() {
+            tap.write(block, at, self.axis.position());
+        }
+        self.axis.advance(count, at);
         if self.wake.is_streaming() && self.to_encoder.push_entire_slice(block).is_err() {
             self.lost.fetch_add(count as u64, Ordering::Relaxed);
         }

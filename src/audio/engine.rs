@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use rtrb::{Consumer, Producer, RingBuffer};
 
 use super::capture::{CaptureGarbage, CaptureOrder, CaptureSide};
-use super::codec::{CodecError, Stereo};
+use super::codec::CodecError;
 use super::encoder::{CAPTURE_RING, EncoderThread, EncoderWake};
 use super::howl::{HowlEvent, HowlGuard};
 use super::limiter::{Limiter, LimiterReader, Limiting};
@@ -19,7 +19,7 @@ use super::playout::Playout;
 use super::playout_stats::{PlayoutReading, PlayoutStats};
 use super::render::{Garbage, Remote, RenderOrder, RenderSide};
 use super::round_trip::{Measure, probes};
-use super::rt::CardTime;
+use super::tap::{Axis, AxisReader, Tap, TapFor, TapReader};
 use crate::domain::level::Gain;
 use crate::domain::peer_id::PeerId;
 use crate::domain::stream::StreamFormat;
@@ -39,10 +39,6 @@ const EVENTS: usize = 32;
 
 /// Own samples that may wait for the monitor.
 const MONITOR_RING: usize = 4_096;
-
-/// Samples a tap may hold before its reader comes: 2 s. When it is full samples are dropped whole
-/// blocks at a time, and counted.
-const TAP_RING: usize = 96_000;
 
 /// What the callbacks say.
 #[derive(Debug, Clone, Copy)]
@@ -121,57 +117,6 @@ pub struct Levels {
     pub capture_lost: u64,
 }
 
-/// A copy of a stream for a file: written in the callback, read by a worker.
-#[derive(Debug)]
-pub struct Tap {
-    samples: Producer<Stereo>,
-    first_at_ns: Arc<AtomicU64>,
-    dropped: Arc<AtomicU64>,
-}
-
-/// The reading end of a [`Tap`].
-#[derive(Debug)]
-pub struct TapReader {
-    /// The samples, in order.
-    pub samples: Consumer<Stereo>,
-    first_at_ns: Arc<AtomicU64>,
-    dropped: Arc<AtomicU64>,
-}
-
-impl Tap {
-    fn pair() -> (Self, TapReader) {
-        let (samples, reader) = RingBuffer::new(TAP_RING);
-        let first_at_ns = Arc::new(AtomicU64::new(u64::MAX));
-        let dropped = Arc::new(AtomicU64::new(0));
-        let tap = Self { samples, first_at_ns: Arc::clone(&first_at_ns), dropped: Arc::clone(&dropped) };
-        (tap, TapReader { samples: reader, first_at_ns, dropped })
-    }
-
-    /// Copies a block whose callback was at `at`.
-    pub(super) fn write(&mut self, block: &[Stereo], at: CardTime) {
-        if self.first_at_ns.load(Ordering::Relaxed) == u64::MAX {
-            self.first_at_ns.store(at.0.as_nanos() as u64, Ordering::Relaxed);
-        }
-        if self.samples.push_entire_slice(block).is_err() {
-            self.dropped.fetch_add(block.len() as u64, Ordering::Relaxed);
-        }
-    }
-}
-
-impl TapReader {
-    /// When the first sample was, in ns of the card's clock; `None` before it.
-    #[must_use]
-    pub fn first_at_ns(&self) -> Option<u64> {
-        Some(self.first_at_ns.load(Ordering::Relaxed)).filter(|at| *at != u64::MAX)
-    }
-
-    /// Samples that found the ring full.
-    #[must_use]
-    pub fn dropped(&self) -> u64 {
-        self.dropped.load(Ordering::Relaxed)
-    }
-}
-
 /// One remote peer as the engine's owner knows it.
 #[derive(Debug)]
 struct RemoteHandle {
@@ -195,6 +140,8 @@ pub struct Engine {
     master_meter: MeterReader,
     limiter: LimiterReader,
     capture_lost: Arc<AtomicU64>,
+    capture_axis: AxisReader,
+    render_axis: AxisReader,
     encoder: EncoderThread,
 }
 
@@ -224,6 +171,7 @@ impl Engine {
             move || raised(Raised::try_now(Role::Codec)),
         )?;
         let (capture_meter, master_meter, limiter) = (Meter::for_capture(), Meter::new(), Limiter::new());
+        let (capture_axis, render_axis) = (Axis::default(), Axis::default());
         let engine = Self {
             to_capture,
             to_render,
@@ -236,6 +184,8 @@ impl Engine {
             master_meter: master_meter.reader(),
             limiter: limiter.reader(),
             capture_lost: Arc::clone(&capture_lost),
+            capture_axis: capture_axis.reader(),
+            render_axis: render_axis.reader(),
             encoder,
         };
         let capture = CaptureSide {
@@ -250,7 +200,8 @@ impl Engine {
             panic: Fader::new(Gain::UNITY),
             guard: HowlGuard::staggered(0),
             cut: Fader::new(Gain::UNITY),
-            tap: None,
+            taps: Default::default(),
+            axis: capture_axis,
             probe: None,
             sent: Fader::new(Gain::UNITY),
             lost: capture_lost,
@@ -270,6 +221,7 @@ impl Engine {
             test_tone: Fader::new(Gain::ZERO),
             test_phase: 0.0,
             probe: None,
+            axis: render_axis,
             sum: Box::new([[0.0; 2]; BLOCK_MAX]),
             one: Box::new([[0.0; 2]; BLOCK_MAX]),
         };
@@ -317,7 +269,7 @@ impl Engine {
             guard: HowlGuard::staggered(slot + 1),
             cut: Fader::new(Gain::UNITY),
             strip: Strip::new(strip),
-            tap: None,
+            taps: Default::default(),
         });
         self.render(RenderOrder::Add { slot, remote }).map_err(AddError::Engine)?;
         self.remotes[slot] = Some(handle);
@@ -372,13 +324,13 @@ impl Engine {
         }
     }
 
-    /// A copy of what we send, from the next block on.
+    /// A copy of what we send, from the next block on, until the reader is dropped.
     ///
     /// # Errors
     /// [`EngineError::Stalled`].
-    pub fn tap_capture(&mut self) -> Result<TapReader, EngineError> {
+    pub fn tap_capture(&mut self, reader: TapFor) -> Result<TapReader, EngineError> {
         self.take_out_garbage();
-        let (tap, reader) = Tap::pair();
+        let (tap, reader) = Tap::pair(reader);
         self.capture(CaptureOrder::Tap(tap))?;
         Ok(reader)
     }
@@ -397,16 +349,29 @@ impl Engine {
         Ok(measure)
     }
 
-    /// A copy of one peer as heard, before their strip, from the next block on.
+    /// How far both callbacks are: of what we send, and of what we hear.
+    #[must_use]
+    pub fn axes(&self) -> (AxisReader, AxisReader) {
+        (self.capture_axis.clone(), self.render_axis.clone())
+    }
+
+    /// A copy of one peer as heard, before their strip, from the next block on, until the reader is dropped; and
+    /// their playout's counts.
     ///
     /// # Errors
     /// [`EngineError`].
-    pub fn tap_remote(&mut self, peer: PeerId) -> Result<TapReader, EngineError> {
+    pub fn tap_remote(
+        &mut self,
+        peer: PeerId,
+        reader: TapFor,
+    ) -> Result<(TapReader, PlayoutStats), EngineError> {
         self.take_out_garbage();
         let slot = self.known(peer)?;
-        let (tap, reader) = Tap::pair();
+        let stats = self.remotes[slot].as_ref().map(|remote| remote.stats.clone());
+        let stats = stats.ok_or(EngineError::UnknownPeer)?;
+        let (tap, reader) = Tap::pair(reader);
         self.render(RenderOrder::Tap { slot, tap })?;
-        Ok(reader)
+        Ok((reader, stats))
     }
 
     /// The next thing that happened, if any; also frees what the callbacks gave back.

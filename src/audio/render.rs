@@ -6,7 +6,7 @@ use rtrb::{Consumer, Producer};
 
 use super::codec::Stereo;
 use super::device::RenderBlock;
-use super::engine::{REMOTES_MAX, RtEvent, Tap};
+use super::engine::{REMOTES_MAX, RtEvent};
 use super::howl::HowlGuard;
 use super::limiter::Limiter;
 use super::meter::Meter;
@@ -14,6 +14,7 @@ use super::mixer::{BLOCK_MAX, Fader, Strip};
 use super::playout::Playout;
 use super::round_trip::RenderProbe;
 use super::rt::{CardTime, Rt};
+use super::tap::{Axis, Tap, Taps};
 use crate::domain::level::Gain;
 use crate::domain::strip::{DelayMode, StripSettings};
 use crate::domain::time::RATE_HZ;
@@ -26,7 +27,7 @@ pub(super) struct Remote {
     pub(super) guard: HowlGuard,
     pub(super) cut: Fader,
     pub(super) strip: Strip,
-    pub(super) tap: Option<Tap>,
+    pub(super) taps: Taps,
 }
 
 /// What the output callback is told; read at the start of each block.
@@ -50,7 +51,7 @@ pub(super) enum RenderOrder {
 pub(super) enum Garbage {
     /// A peer that left.
     Remote(#[expect(dead_code, reason = "held only to be dropped")] Box<Remote>),
-    /// A tap that was replaced.
+    /// A tap that was replaced, or that nobody reads any more.
     Tap(#[expect(dead_code, reason = "held only to be dropped")] Tap),
     /// A probe that played all of its signal.
     Probe(#[expect(dead_code, reason = "held only to be dropped")] Box<RenderProbe>),
@@ -79,6 +80,7 @@ pub struct RenderSide {
     pub(super) test_tone: Fader,
     pub(super) test_phase: f32,
     pub(super) probe: Option<Box<RenderProbe>>,
+    pub(super) axis: Axis,
     pub(super) sum: Box<[Stereo; BLOCK_MAX]>,
     pub(super) one: Box<[Stereo; BLOCK_MAX]>,
 }
@@ -123,8 +125,9 @@ impl RenderSide {
             }
             RenderOrder::ReleaseHowl { slot } => self.with(slot, |remote| remote.guard.release()),
             RenderOrder::Tap { slot, tap } => {
+                let place = tap.reader as usize;
                 if let Some(remote) = &mut self.remotes[slot] {
-                    let old = remote.tap.replace(tap);
+                    let old = remote.taps[place].replace(tap);
                     self.throw_away(old.map(Garbage::Tap));
                 } else {
                     self.throw_away(Some(Garbage::Tap(tap)));
@@ -165,8 +168,8 @@ impl RenderSide {
             let Some(remote) = remote else { continue };
             let one = &mut self.one[..count];
             remote.playout.render(rt, one, at);
-            if let Some(tap) = &mut remote.tap {
-                tap.write(one, at);
+            for tap in remote.taps.iter_mut().flatten() {
+                tap.write(one, at, self.axis.position());
             }
             remote.meter.measure(rt, one);
             if let Some(howl) = remote.guard.watch(rt, one) {
@@ -186,6 +189,18 @@ impl RenderSide {
         self.limiter.apply(rt, sum);
         self.panic.apply(rt, sum);
         self.meter.measure(rt, sum);
+        self.axis.advance(count, at);
+        self.hand_back_taps();
+    }
+
+    /// Taps that nobody reads any more.
+    fn hand_back_taps(&mut self) {
+        for slot in 0..self.remotes.len() {
+            let Some(remote) = &mut self.remotes[slot] else { continue };
+            let old = remote.taps.iter_mut().find(|tap| tap.as_ref().is_some_and(Tap::is_abandoned));
+            let old = old.and_then(Option::take);
+            self.throw_away(old.map(Garbage::Tap));
+        }
     }
 
     fn add_monitor(&mut self, rt: &mut Rt<'_>, count: usize) {

@@ -13,6 +13,7 @@ use crate::audio::capture::CaptureSide;
 use crate::audio::engine::{Engine, EngineCommand, EngineError, EngineEvent};
 use crate::audio::render::RenderSide;
 use crate::audio::round_trip::NotHeard;
+use crate::audio::tap::TapFor;
 use crate::domain::level::Gain;
 use crate::domain::peer_id::PeerId;
 use crate::domain::stream::StreamFormat;
@@ -54,7 +55,7 @@ impl SoundPart {
     ) -> io::Result<(Self, CaptureSide, RenderSide)> {
         let (mut engine, capture, render) = Engine::new(raised)?;
         let tap = tap.map(TapPart::start).transpose()?;
-        if let (Some(tap), Ok(reader)) = (&tap, engine.tap_capture()) {
+        if let (Some(tap), Ok(reader)) = (&tap, engine.tap_capture(TapFor::Judge)) {
             tap.add("sent".to_owned(), reader);
         }
         let looped = LoopEnd::default();
@@ -127,7 +128,7 @@ impl SoundPart {
         self.engine.add_remote(peer, format, frames, strip, delay).map_err(|error| error.to_string())?;
         self.gone.retain(|gone| *gone != peer);
         if let Some(tap) = &self.tap
-            && let Ok(reader) = self.engine.tap_remote(peer)
+            && let Ok((reader, _)) = self.engine.tap_remote(peer, TapFor::Judge)
         {
             tap.add(format!("heard_{peer}"), reader);
         }

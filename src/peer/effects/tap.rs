@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use crate::audio::engine::TapReader;
+use crate::audio::tap::TapReader;
 use crate::audio::wav::WavFile;
 
 /// New tracks that may wait; the thread looks for them every [`LOOK_EVERY`]. One more is not kept.
