@@ -60,13 +60,13 @@ impl Consent {
 }
 
 /// A signature as 128 hex digits in `take.json`, and so on the network, where a consent is rare.
-mod hex_signature {
+pub(super) mod hex_signature {
     use serde::de::Error as _;
     use serde::{Deserialize as _, Deserializer, Serializer};
 
     use super::SIGNATURE_BYTES;
 
-    pub(super) fn serialize<S: Serializer>(
+    pub(crate) fn serialize<S: Serializer>(
         bytes: &[u8; SIGNATURE_BYTES],
         serializer: S,
     ) -> Result<S::Ok, S::Error> {
@@ -74,7 +74,7 @@ mod hex_signature {
         serializer.serialize_str(&hex)
     }
 
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(
         deserializer: D,
     ) -> Result<[u8; SIGNATURE_BYTES], D::Error> {
         let text = String::deserialize(deserializer)?;

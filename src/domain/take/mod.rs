@@ -6,6 +6,7 @@
 
 mod consent;
 mod marking;
+mod receipt;
 mod track;
 
 use std::fmt;
@@ -15,6 +16,7 @@ use serde::{Deserialize, Serialize};
 
 pub use consent::{Answer, Consent, SIGNATURE_BYTES};
 pub use marking::{Gap, GapWhy, LogEntry, LogWhat, Mark, TempoChange};
+pub use receipt::{Receipt, WithdrawOutcome};
 pub use track::{AudioFormat, Track, TrackFile, TrackKind};
 
 use super::name::Name;
