@@ -12,6 +12,7 @@ use crate::domain::roster::ROSTER_MAX;
 mod joining;
 mod media;
 mod membership;
+mod recording;
 
 #[cfg(test)]
 mod tests;
@@ -19,6 +20,10 @@ mod tests;
 pub use joining::{Admitted, CodeChallenge, CodeProof, JoinRequest, Redirect, Refused, RefusedReason};
 pub use media::{MediaOffer, MediaPath};
 pub use membership::{Chat, Goodbye, Line, Pulse, Removed, Snapshot};
+pub use recording::{
+    GRAB_SECONDS_MAX, RecordingAsk, RecordingHello, RecordingKind, RecordingMessage, RecordingStopped,
+    StopWhy,
+};
 
 /// The version of the control protocol this program speaks.
 pub const PROTOCOL_VERSION: u16 = 1;
@@ -71,6 +76,8 @@ pub enum ControlMessage {
     MediaOffer(MediaOffer),
     /// Which way my sound takes to you from now on.
     MediaPath(MediaPath),
+    /// Who is recorded, and who agreed. For the recording machine, not the session's.
+    Recording(RecordingMessage),
     /// Answer to a message of another version. Never answered.
     VersionRefused(VersionRefused),
     /// Made by [`ControlMessage::decode`] of any message in another version; cannot be sent.
@@ -151,6 +158,7 @@ impl ControlMessage {
             Self::MediaOffer(offer) => {
                 offer.addrs.len() <= MEDIA_ADDRS_MAX && offer.format.validated().is_ok()
             }
+            Self::Recording(message) => message.is_bounded(),
             Self::Redirect(_)
             | Self::CodeProof(_)
             | Self::Admitted(_)

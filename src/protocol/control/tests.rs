@@ -12,6 +12,7 @@ use crate::domain::profile::{INSTRUMENTS_MAX, INTERESTS_MAX, Profile};
 use crate::domain::roster::{Addrs, Participant, Presence, Roster, Seat, Seniority};
 use crate::domain::session::{Door, REMOVED_MAX, SIZE_MAX, SessionId, SessionState};
 use crate::domain::stream::{Codec, StreamFormat};
+use crate::domain::take::{Answer, Consent, Receipt, TakeId, WithdrawOutcome};
 use crate::protocol::cases;
 
 fn peer(index: usize) -> PeerId {
@@ -100,6 +101,34 @@ fn one_of_each() -> Vec<ControlMessage> {
         ControlMessage::MediaPath(MediaPath::Stream),
         ControlMessage::VersionRefused(VersionRefused { speaks: 1, heard: 2 }),
     ]
+    .into_iter()
+    .chain(recording().into_iter().map(ControlMessage::Recording))
+    .collect()
+}
+
+fn recording() -> Vec<RecordingMessage> {
+    let (session, take) = (SessionId::from_bytes([1; 16]), TakeId::from_bytes([2; 16]));
+    let consent = |answer| Consent { take, who: peer(1), answer, at_unix_ms: 3, signature: [4; 64] };
+    let (name, at_unix_ms) = (Name::new("Kitchen blues"), u64::MAX);
+    let ask = |kind| RecordingAsk { session, take, kind, name: name.clone(), at_unix_ms };
+    vec![
+        RecordingMessage::Hello(RecordingHello { session, running: None }),
+        RecordingMessage::Hello(RecordingHello { session, running: Some(take) }),
+        RecordingMessage::Ask(ask(RecordingKind::Recorded)),
+        RecordingMessage::Ask(ask(RecordingKind::Grabbed { seconds_back: GRAB_SECONDS_MAX })),
+        RecordingMessage::Answer(consent(Answer::Yes)),
+        RecordingMessage::Answer(consent(Answer::Withdrawn)),
+        RecordingMessage::Stopped(RecordingStopped { session, take, why: StopWhy::Wanted }),
+        RecordingMessage::Withdraw(consent(Answer::Withdrawn)),
+        RecordingMessage::WithdrawReceipt(Receipt {
+            take,
+            whose: peer(1),
+            holder: peer(2),
+            outcome: WithdrawOutcome::Removed,
+            at_unix_ms,
+            signature: [5; 64],
+        }),
+    ]
 }
 
 fn written(value: &Value) -> Vec<u8> {
@@ -168,6 +197,20 @@ fn what_breaks_a_bound_is_refused() {
         ControlMessage::MediaOffer(many),
         ControlMessage::Pulse(pulse),
         ControlMessage::CodeChallenge(CodeChallenge { session, pake: vec![0; 34] }),
+        ControlMessage::Recording(RecordingMessage::Ask(RecordingAsk {
+            session,
+            take: TakeId::from_bytes([2; 16]),
+            kind: RecordingKind::Grabbed { seconds_back: GRAB_SECONDS_MAX + 1 },
+            name: Name::new("Ana"),
+            at_unix_ms: 0,
+        })),
+        ControlMessage::Recording(RecordingMessage::Withdraw(Consent {
+            take: TakeId::from_bytes([2; 16]),
+            who: peer(1),
+            answer: Answer::Yes,
+            at_unix_ms: 0,
+            signature: [0; 64],
+        })),
     ] {
         assert_eq!(ControlMessage::decode(&message.encode()), Err(ControlError::Malformed));
     }

@@ -217,6 +217,12 @@ impl SessionMachine {
         matches!(self.phase, Phase::Joining(_))
     }
 
+    /// Everyone as the person was told of them: the roster, and members of a yielding half that the older
+    /// half has not seated yet. Nobody outside a session.
+    pub fn shown(&self) -> impl Iterator<Item = &Participant> {
+        self.inside().into_iter().flat_map(|inside| inside.shown.values())
+    }
+
     /// Whether the control stream to this member is up.
     #[must_use]
     pub fn is_linked(&self, peer: PeerId) -> bool {
@@ -337,6 +343,8 @@ impl SessionMachine {
             ControlMessage::Chat(chat) => self.on_chat(from, &chat),
             ControlMessage::MediaOffer(offer) => self.on_offer(from, offer),
             ControlMessage::MediaPath(path) => self.on_media_path(from, path),
+            // the recording machine's, which is driven beside this one and was given it
+            ControlMessage::Recording(_) => {}
             ControlMessage::VersionRefused(refusal) => self.on_other_version(from, refusal.speaks),
             ControlMessage::OtherVersion { theirs } => {
                 // told once per connection, and a refusal is never answered: two versions cannot chase each other
