@@ -11,6 +11,7 @@ pub mod jitter_buffer;
 pub mod lobby;
 pub mod packet;
 pub mod playout_delay;
+pub mod recording;
 pub mod redundancy;
 pub mod report;
 pub mod session;

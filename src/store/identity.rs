@@ -8,7 +8,7 @@ use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::{fmt, fs};
 
-use ed25519_dalek::SigningKey;
+use ed25519_dalek::{Signer, SigningKey};
 use rand::TryRngCore;
 use rand::rngs::OsRng;
 use rustix::fs::OFlags;
@@ -150,6 +150,13 @@ impl Identity {
         self.peer_id
     }
 
+    /// The person's signature over these bytes (Ed25519, RFC 8032). What is signed must begin with what it is
+    /// for, so that no signature passes for another.
+    #[must_use]
+    pub fn sign(&self, bytes: &[u8]) -> [u8; 64] {
+        SigningKey::from_bytes(&self.seed).sign(bytes).to_bytes()
+    }
+
     fn load(path: &Path) -> Result<Option<Self>, IdentityError> {
         let trouble = |source| Trouble::new("read your identity", path, source);
         let found = |found: String| IdentityError::NotAnIdentity { path: path.to_owned(), found };
@@ -203,6 +210,8 @@ mod tests {
     use std::os::unix::fs::PermissionsExt;
 
     use super::*;
+    use crate::domain::take::{Answer, Consent, TakeId};
+    use crate::protocol::recording::{Signed, ToSign, verify};
 
     fn paths_in(folder: &Path) -> Paths {
         Paths {
@@ -223,6 +232,19 @@ mod tests {
         assert_eq!(identity.peer_id().to_string(), key);
         assert!(!format!("{identity:?}").contains("9d61"));
         Ok(())
+    }
+
+    #[test]
+    fn what_a_person_signs_is_taken_for_theirs() {
+        let identity = Identity::from_seed(Zeroizing::new([7; SEED_BYTES]));
+        let answer = Answer::Yes;
+        let word = ToSign::Consent { take: TakeId::from_bytes([1; 16]), answer, at_unix_ms: 5 };
+        let me = identity.peer_id();
+        let Signed::Consent(consent) = word.signed(me, identity.sign(&word.bytes(me))) else {
+            panic!("a consent is signed as a consent");
+        };
+        assert!(verify(&consent));
+        assert!(!verify(&Consent { answer: Answer::No, ..consent }));
     }
 
     #[test]

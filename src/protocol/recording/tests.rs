@@ -1,0 +1,1 @@
+//! Every rule, one at a time.
