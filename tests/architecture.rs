@@ -113,6 +113,8 @@ const OWNERS: &[(&str, &str)] = &[
     ("libp2p", "net/swarm/"),
     ("libp2p_stream", "net/swarm/"),
     ("sled", "store/index/"),
+    ("flacenc", "store/takes/flac.rs"),
+    ("symphonia", "store/takes/flac.rs"),
     ("crossterm", "tui/terminal"),
 ];
 

@@ -4,11 +4,13 @@
 //! callback or straight from an async task.
 //!
 //! [`identity`] is the key that makes a person that person; [`index`] is what they set: profile,
-//! strips, delays, recent jams, block list. [`trouble`] is what a disk may refuse, by remedy.
+//! strips, delays, recent jams, block list. [`takes`] is what was recorded. [`trouble`] is what a disk may refuse,
+//! by remedy.
 
 pub mod atomic_file;
 pub mod identity;
 pub mod index;
+pub mod takes;
 pub mod trouble;
 
 pub use identity::{Identity, IdentityError};
