@@ -1,6 +1,7 @@
 //! Where bytes of others come in, each as a function of bytes: for the properties beside this file
 //! (`main.rs`) and for the fuzzers (`tests/fuzz`), which share it so that neither forgets one.
 
+use std::io::Cursor;
 use std::path::Path;
 
 use jamtty::config::file;
@@ -11,19 +12,22 @@ use jamtty::protocol::lobby::LobbyCard;
 use jamtty::protocol::packet::{RtpHeader, claimed_ssrc, is_rtcp, read_payload};
 use jamtty::protocol::report::Report;
 use jamtty::protocol::ticket::{JoinTarget, Ticket};
+use jamtty::store::takes::{WavReader, manifest};
 
 /// An entry: its name, which is the fuzz target's, and what it does with bytes. It may refuse them in
 /// words; it may not panic, hang or read without bound.
 pub(crate) type Entry = (&'static str, fn(&[u8]));
 
 /// All of them.
-pub(crate) const ENTRIES: [Entry; 7] = [
+pub(crate) const ENTRIES: [Entry; 9] = [
     ("config", config),
     ("control_message", control_message),
     ("lobby_card", lobby_card),
     ("packet", packet),
     ("report", report),
     ("socket_line", socket_line),
+    ("take_json", take_json),
+    ("take_wav", take_wav),
     ("ticket", ticket),
 ];
 
@@ -94,6 +98,33 @@ fn socket_line(bytes: &[u8]) {
     if let Err(reply) = parse_request(bytes) {
         assert!(!reply.ok && reply.error.is_some());
     }
+}
+
+/// What describes a take, in a folder of whoever.
+fn take_json(bytes: &[u8]) {
+    let path = Path::new("take.json");
+    match manifest::parse(path, bytes) {
+        Ok(take) => {
+            let names = take.tracks.iter().flat_map(|track| &track.files).map(|file| &file.name);
+            assert!(
+                names.into_iter().all(|name| !name.contains(['/', '\\', '\0']) && !name.starts_with('.'))
+            );
+            let again = serde_json::to_vec(&take).expect("what was read can be written");
+            assert!(manifest::parse(path, &again).is_ok_and(|again| again == take));
+        }
+        Err(error) => assert!(!error.to_string().is_empty() && !error.remedy().is_empty()),
+    }
+}
+
+/// A sound file of a take.
+fn take_wav(bytes: &[u8]) {
+    let Ok(mut reader) = WavReader::open(Cursor::new(bytes)) else { return };
+    let mut samples = [0; 64];
+    let mut count = 0;
+    while let Ok(frames @ 1..) = reader.read(&mut samples) {
+        count += frames as u64;
+    }
+    assert_eq!(count, reader.frames());
 }
 
 /// A settings file.

@@ -10,6 +10,14 @@ use entries::{ENTRIES, take};
 use jamtty::config::DEFAULT_FILE;
 use proptest::prelude::*;
 
+/// A take of one track, as jamtty writes it.
+const TAKE: &[u8] = br#"{"v":1,"id":"09090909090909090909090909090909","name":"Blues","jam":"kitchen","started":"2026-11-23T18:29:00.000Z",
+"started_by":{"key":"0101010101010101010101010101010101010101010101010101010101010101","name":"Ana"},
+"kept_by":{"key":"0101010101010101010101010101010101010101010101010101010101010101","name":"Ana"},
+"kind":"recorded","state":"ended","rate_hz":48000,"length_samples":720,"tracks":[{"number":1,"kind":"mix","channels":1,
+"files":[{"name":"01_mix.wav","format":"wav","samples":720}],"gaps":[{"at":5,"samples":9,"why":"disk"}]}],
+"consents":[],"marks":[{"at":7,"text":"bridge"}],"tempo":[{"at":0,"bpm":92.5,"beats":4}],"note":"a\nb"}"#;
+
 /// Something close to what is expected, to be damaged: deeper in than noise gets.
 fn seed(name: &str) -> Vec<u8> {
     match name {
@@ -19,6 +27,11 @@ fn seed(name: &str) -> Vec<u8> {
         // A map of CBOR with texts, numbers and bytes.
         "control_message" | "lobby_card" => {
             b"\xa3\x61v\x01\x64kind\x65hello\x64data\xa2\x61a\x82\x01\x1b\xff\xff\xff\xff\xff\xff\xff\xff\x61b\x44abcd".to_vec()
+        }
+        "take_json" => TAKE.to_vec(),
+        "take_wav" => {
+            let head = b"RIFF\x60\0\0\0WAVEfmt \x10\0\0\0\x01\0\x02\0\x80\xbb\0\0\0\x65\x04\0\x06\0\x18\0data\x3c\0\0\0";
+            head.iter().copied().chain((0..60).map(|n| n * 4)).collect()
         }
         // Sender report and receiver report, lengths and all.
         "report" => b"\x81\xc8\x00\x0c\x00\x00\x00\x01".iter().copied().cycle().take(96).collect(),
