@@ -252,7 +252,7 @@ fn write_wavs(
             let found = &block[..frames * usize::from(form.channels)];
             // A block of silence stays silent: a gap in a track has no hiss.
             if form.bits == 16 && found.iter().any(|sample| *sample != 0) {
-                wav.write(found.iter().map(|sample| dither.to_16_bits(*sample))).map_err(trouble())?;
+                wav.write(found.iter().map(|sample| dither.narrow(*sample))).map_err(trouble())?;
             } else {
                 wav.write(found.iter().copied()).map_err(trouble())?;
             }
@@ -272,7 +272,7 @@ struct Dither(ChaCha8Rng);
 
 impl Dither {
     /// A sample of 24 bits as one of 16.
-    fn to_16_bits(&mut self, sample: i32) -> i32 {
+    fn narrow(&mut self, sample: i32) -> i32 {
         let noise = self.0.next_u32();
         // A step of 16 bits is 256 of 24: the sum of two of 0 to 255 less 255 is triangular around 0.
         let triangular = (noise & 0xFF) as i32 + (noise >> 8 & 0xFF) as i32 - 255;

@@ -6,7 +6,8 @@
 //!
 //! [`TakeWriter`] records. [`recover`] mends what was interrupted, [`convert`] makes FLAC of it, [`TrackReader`]
 //! plays it, [`verify`] checks it. [`folder`] finds takes, [`manifest`] is `take.json`, [`edit`] changes it,
-//! [`bin`] deletes, [`export`] and [`import`] carry takes out and in, [`space`] says how much room there is.
+//! [`bin`] deletes, [`export`] and [`import`] carry takes out and in, [`space`] says how much room there is,
+//! [`peaks`] how a track looks from afar.
 //!
 //! A kill at any moment leaves every take readable; [`recover`] and the next run of a job clean up after it.
 
@@ -20,6 +21,7 @@ pub mod folder;
 mod gaps;
 pub mod import;
 pub mod manifest;
+pub mod peaks;
 mod plain_file;
 mod project;
 mod reader;
@@ -33,6 +35,7 @@ mod writer;
 
 pub use error::TakeError;
 pub use folder::{Listed, Listing};
+pub use peaks::Peaks;
 pub use reader::TrackReader;
 pub use wav_read::WavReader;
 pub use writer::TakeWriter;

@@ -144,7 +144,9 @@ impl WavWriter {
             let bytes = sample.to_le_bytes();
             self.buffer.extend_from_slice(&bytes[..usize::from(self.form.bits / 8)]);
             // Only whole frames: whatever fails, the file ends with one.
-            if self.buffer.len() >= BUFFER_BYTES && self.buffer.len() as u64 % self.form.frame_bytes() == 0 {
+            if self.buffer.len() >= BUFFER_BYTES
+                && (self.buffer.len() as u64).is_multiple_of(self.form.frame_bytes())
+            {
                 self.flush()?;
             }
         }

@@ -121,6 +121,22 @@ fn tracks_end_together_whoever_came_late_or_ran_on() -> Tested {
 }
 
 #[test]
+fn peaks_hold_every_sample_and_come_back_from_bytes() -> Tested {
+    let takes = tempfile::tempdir()?;
+    let folder = recorded(takes.path(), 1, "x", 50_001)?;
+    let track = &manifest::read(&folder)?.tracks[1];
+    let peaks = Peaks::of(&mut TrackReader::open(&folder, track)?, &mut go_on())?;
+    assert_eq!((peaks.samples(), peaks.level(0).len(), peaks.level(1).len()), (50_001, 49, 4));
+    for (peak, samples) in peaks.level(0).iter().zip(kept(&music(2, 50_001), 2).chunks(2_048)) {
+        let holds =
+            |sample: &i32| (i32::from(peak.min) * 256..=i32::from(peak.max) * 256 + 255).contains(sample);
+        assert!(samples.iter().all(holds) && peak.rms > 1_000);
+    }
+    assert_eq!(Peaks::from_bytes(&peaks.to_bytes())?, peaks);
+    Ok(())
+}
+
+#[test]
 fn a_long_silence_costs_the_disk_nothing() -> Tested {
     let takes = tempfile::tempdir()?;
     let mut writer = Box::new(TakeWriter::create(takes.path(), take(1, "x"))?);
