@@ -130,6 +130,8 @@ pub fn erase(takes: &Path, folder: &Path) -> Result<u64, TakeError> {
 
 /// Removes what was deleted more than thirty days ago, and what a kill left of an [`erase`] or an import.
 ///
+/// Not while an import runs: it would be taken for one that was killed.
+///
 /// # Errors
 /// [`TakeError::Disk`] for the first that could not be removed; the others are.
 pub fn purge(takes: &Path, now_unix_ms: u64) -> Result<Purged, TakeError> {
