@@ -26,6 +26,14 @@ pub fn set_wanted(wanted: bool) {
     WANTED.store(wanted, Relaxed);
 }
 
+/// Puts the calling thread behind every other: for work that has all the time there is. A system that refuses leaves it
+/// where it was.
+///
+/// World: worker.
+pub fn step_back() {
+    let _ = rustix::process::nice(19);
+}
+
 /// Whose thread it is: the level follows from it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Role {

@@ -13,7 +13,7 @@ use super::show::columns;
 use crate::peer::api::{ACTIONS, ErrorCode};
 
 /// What to type, and what it does, by command. Each is parsed in a test.
-pub const EXAMPLES: [(&str, &[(&str, &str)]); 30] = [
+pub const EXAMPLES: [(&str, &[(&str, &str)]); 48] = [
     (
         "",
         &[
@@ -126,6 +126,55 @@ pub const EXAMPLES: [(&str, &[(&str, &str)]); 30] = [
             ("jamtty audio set --period 128", "give a weak machine more time"),
         ],
     ),
+    (
+        "rec",
+        &[
+            ("jamtty rec start", "record the jam; everyone is asked"),
+            ("jamtty rec grab", "we should have recorded that: keep the last minutes"),
+            ("jamtty rec ls blues Ana", "takes in which both words are"),
+        ],
+    ),
+    ("rec start", &[("jamtty rec start \"Slow waltz\"", "record, and call it so")]),
+    ("rec stop", &[("jamtty rec stop", "end the recording you started, for everyone")]),
+    ("rec grab", &[("jamtty rec grab 60", "keep the last minute")]),
+    ("rec agree", &[("jamtty rec agree", "be on the recording from now on")]),
+    ("rec refuse", &[("jamtty rec refuse", "be on no track, on anybody's machine")]),
+    ("rec mark", &[("jamtty rec mark bridge", "find this moment again")]),
+    (
+        "rec ls",
+        &[
+            ("jamtty rec ls", "all takes, newest first"),
+            ("jamtty rec ls 2026-11 waltz", "waltzes of November"),
+        ],
+    ),
+    ("rec show", &[("jamtty rec show \"Slow waltz\"", "its tracks, who agreed, marks")]),
+    ("rec rename", &[("jamtty rec rename 3f2a \"Slow waltz\"", "3f2a is how its id begins")]),
+    (
+        "rec tag",
+        &[
+            ("jamtty rec tag 3f2a waltz good", "two words to find it by"),
+            ("jamtty rec tag 3f2a good --remove", "one less"),
+        ],
+    ),
+    ("rec note", &[("jamtty rec note 3f2a \"take the ending from this one\"", "in your own words")]),
+    ("rec verify", &[("jamtty rec verify 3f2a", "exit code 3 if it is not as it was written")]),
+    (
+        "rec export",
+        &[
+            ("jamtty rec export 3f2a ~/waltz", "24-bit WAV, a Reaper and an Audacity project"),
+            ("jamtty rec export 3f2a ~/waltz --format flac", "smaller, and the same sound"),
+        ],
+    ),
+    (
+        "rec import",
+        &[("jamtty rec import /media/stick/2026-11-23T18-29_slow-waltz", "a take from another machine")],
+    ),
+    ("rec withdraw", &[("jamtty rec withdraw 3f2a", "I do not want to be on it any more")]),
+    (
+        "rec rm",
+        &[("jamtty rec rm 3f2a", "into the bin"), ("jamtty rec rm 3f2a --forever", "gone from the disk")],
+    ),
+    ("rec undo", &[("jamtty rec undo 3f2a", "out of the bin again")]),
     (
         "doctor",
         &[("jamtty doctor", "what is wrong, and what to do"), ("jamtty doctor --json", "for a bug report")],

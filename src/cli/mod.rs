@@ -24,6 +24,7 @@ mod me;
 mod output;
 mod panic_report;
 mod peer_run;
+mod rec;
 mod screen;
 mod settings;
 mod short_lived;
@@ -91,6 +92,7 @@ fn obey(context: &Context, command: &Command) -> Outcome {
         Command::Link(args) => link::link(context, args),
         Command::Ticket(args) => link::ticket(context, args),
         Command::Audio(args) => audio::run(context, &args.command),
+        Command::Rec(args) => rec::run(context, &args.command),
         Command::Doctor => doctor::run(context),
         Command::Me(args) => me::run(context, &args.command),
         Command::Config(args) => settings::run(context, &args.command),

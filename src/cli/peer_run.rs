@@ -1,6 +1,6 @@
 //! `jamtty peer`: flags and config become [`PeerOptions`], and the peer runs in the foreground.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::args::{PeerArgs, SoundArgs};
 use super::context::{Context, FlagValue, code_word};
@@ -9,7 +9,9 @@ use super::output::Form;
 use super::{log, panic_report};
 use crate::config::{Channels, Config, Loaded, LogLevel, Source};
 use crate::peer::api::ErrorCode;
-use crate::peer::run::{self, Begin, CardOptions, PeerOptions, Print, StreamOptions, VirtualIn, VirtualOut};
+use crate::peer::run::{
+    self, Begin, CardOptions, PeerOptions, Print, RecordingOptions, StreamOptions, VirtualIn, VirtualOut,
+};
 
 pub(super) fn run(context: &Context, args: &PeerArgs) -> Outcome {
     if stdin_is_wanted_twice(args) {
@@ -131,9 +133,17 @@ fn options(context: &Context, args: &PeerArgs, loaded: &Loaded) -> Outcome<PeerO
     })
 }
 
+/// `~/` is the home of whoever starts the peer; without one it stays as it is, and the disk says what is wrong.
+fn at_home(folder: &Path) -> PathBuf {
+    match (folder.strip_prefix("~"), std::env::var_os("HOME")) {
+        (Ok(rest), Some(home)) => Path::new(&home).join(rest),
+        _ => folder.to_owned(),
+    }
+}
+
 /// A peer as the config has it, in the lobby, printing nothing.
 pub(super) fn plain_options(context: &Context, loaded: &Loaded, card: CardOptions) -> PeerOptions {
-    let Config { name, plays, audio, net, .. } = &loaded.config;
+    let Config { name, plays, audio, net, rec, privacy, .. } = &loaded.config;
     PeerOptions {
         paths: context.paths.clone(),
         name: name.clone(),
@@ -154,6 +164,13 @@ pub(super) fn plain_options(context: &Context, loaded: &Loaded, card: CardOption
         media_port: net.port.map(|port| port.checked_add(1).unwrap_or(port - 1)),
         discovery: net.discovery,
         tap: None,
+        record_me: privacy.record_me,
+        recording: RecordingOptions {
+            folder: rec.folder.as_deref().map(at_home),
+            grab_minutes: rec.grab_minutes,
+            auto: rec.auto,
+            mix_without_me: rec.mix_without_me,
+        },
         print: Print::Nothing,
     }
 }

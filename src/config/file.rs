@@ -243,13 +243,13 @@ mod tests {
 
     #[test]
     fn an_unknown_key_is_a_warning_with_line_and_suggestion() {
-        let parsed = parsed("name = \"Ana\"\n\n[audio]\npriod = 64\n\n[rec]\ndir = \"/x\"\n").unwrap();
+        let parsed = parsed("name = \"Ana\"\n\n[audio]\npriod = 64\n\n[board]\nkeep = \"/x\"\n").unwrap();
         let lines: Vec<String> = parsed.warnings.iter().map(ToString::to_string).collect();
         assert_eq!(
             lines,
             [
                 "config.toml:4: unknown key audio.priod, did you mean audio.period?",
-                "config.toml:6: unknown key [rec], ignored"
+                "config.toml:6: unknown key [board], ignored"
             ]
         );
         assert_eq!(parsed.config.name.as_deref(), Some("Ana"));

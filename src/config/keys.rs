@@ -1,10 +1,13 @@
 //! Every key of the config, once: its name, what it takes, how it is set and read.
 
+use std::path::PathBuf;
+
 use super::look::{self, Charset, ColorDepth, Theme, Words};
 use super::{Channels, Config, ConfigError, LogLevel};
 use crate::domain::level::Gain;
 use crate::domain::stream::Codec;
 use crate::domain::strip::DelayMode;
+use crate::protocol::recording::Policy;
 
 /// A value as it stands in the file, a variable or a flag.
 #[derive(Debug, Clone, PartialEq)]
@@ -232,6 +235,9 @@ pub const fn codec_name(codec: Codec) -> &'static str {
     }
 }
 
+/// What is said to being recorded.
+const RECORD_ME: Words<Policy> = &[("ask", Policy::Ask), ("yes", Policy::Yes), ("no", Policy::No)];
+
 fn log_level(value: &Value) -> Option<LogLevel> {
     let text = value.text()?;
     [LogLevel::Off, LogLevel::Error, LogLevel::Warn, LogLevel::Info, LogLevel::Debug, LogLevel::Trace]
@@ -240,7 +246,7 @@ fn log_level(value: &Value) -> Option<LogLevel> {
 }
 
 /// All keys, in the order of the default file.
-pub static KEYS: [Key; 22] = [
+pub static KEYS: [Key; 27] = [
     Key {
         path: "name",
         allowed: "a text of at most 200 bytes on one line, \"\" for your login name",
@@ -371,6 +377,46 @@ pub static KEYS: [Key; 22] = [
         allowed: "a whole number of people from 2 to 16",
         set: |config, value| value.whole_in(2, 16).map(|most| config.net.max_peers = most),
         get: |config| Value::Whole(config.net.max_peers.into()),
+    },
+    Key {
+        path: "rec.dir",
+        allowed: "a folder whose path begins with / or ~/, or \"\" for the profile's own",
+        set: |config, value| {
+            let text = value.text()?;
+            config.rec.folder = match text {
+                "" => None,
+                _ if text.starts_with('/') || text.starts_with("~/") => Some(PathBuf::from(short(text)?)),
+                _ => return None,
+            };
+            Some(())
+        },
+        get: |config| {
+            Value::Text(config.rec.folder.as_ref().map(|dir| dir.display().to_string()).unwrap_or_default())
+        },
+    },
+    Key {
+        path: "rec.grab_minutes",
+        allowed: "a whole number of minutes from 0 to 10; 0 keeps nothing in memory",
+        set: |config, value| value.whole_in(0, 10).map(|minutes| config.rec.grab_minutes = minutes),
+        get: |config| Value::Whole(config.rec.grab_minutes.into()),
+    },
+    Key {
+        path: "rec.auto",
+        allowed: "true or false",
+        set: |config, value| switch(value).map(|on| config.rec.auto = on),
+        get: |config| Value::Switch(config.rec.auto),
+    },
+    Key {
+        path: "rec.mix_without_me",
+        allowed: "true or false",
+        set: |config, value| switch(value).map(|on| config.rec.mix_without_me = on),
+        get: |config| Value::Switch(config.rec.mix_without_me),
+    },
+    Key {
+        path: "privacy.record_me",
+        allowed: "\"ask\", \"yes\" or \"no\"",
+        set: |config, value| one_of(value, RECORD_ME).map(|policy| config.privacy.record_me = policy),
+        get: |config| word(RECORD_ME, &config.privacy.record_me),
     },
     Key {
         path: "ui.theme",

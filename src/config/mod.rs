@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 
 use crate::domain::stream::Codec;
 use crate::domain::strip::DelayMode;
+use crate::protocol::recording::Policy;
 
 pub mod edit;
 pub mod file;
@@ -32,6 +33,10 @@ pub struct Config {
     pub audio: AudioConfig,
     /// The network and what is sent on it.
     pub net: NetConfig,
+    /// How recordings are made.
+    pub rec: RecConfig,
+    /// What others may do with us.
+    pub privacy: PrivacyConfig,
     /// The log file.
     pub log: LogConfig,
     /// The screen.
@@ -94,6 +99,32 @@ pub struct NetConfig {
     pub bitrate_kbps: u16,
     /// People in a jam that this peer starts.
     pub max_peers: u8,
+}
+
+/// `[rec]`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RecConfig {
+    /// Where takes lie; `None`: in the profile's own folder.
+    pub folder: Option<PathBuf>,
+    /// Minutes kept in memory, so that they can be kept afterwards; 0: none.
+    pub grab_minutes: u8,
+    /// Record by itself whenever somebody else is in the jam.
+    pub auto: bool,
+    /// Keep a mix without the own line, too.
+    pub mix_without_me: bool,
+}
+
+impl Default for RecConfig {
+    fn default() -> Self {
+        Self { folder: None, grab_minutes: 3, auto: false, mix_without_me: false }
+    }
+}
+
+/// `[privacy]`.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub struct PrivacyConfig {
+    /// What is said to being recorded, unless the person says it.
+    pub record_me: Policy,
 }
 
 /// `[log]`.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::api::{Card, MicState, Path};
 use super::message::{Ask, Readings, Unreached};
-use super::run::StreamOptions;
+use super::run::{RecordingOptions, StreamOptions};
 use crate::domain::level::Gain;
 use crate::domain::name::Name;
 use crate::domain::peer_id::PeerId;
@@ -15,10 +15,12 @@ use crate::domain::session::{SessionId, SessionState};
 use crate::domain::sharing::Shared;
 use crate::domain::stream::{Codec, FormatError, PCM_FRAME_SAMPLES_MAX, StreamFormat};
 use crate::domain::strip::{DelayMode, StripSettings};
+use crate::domain::take::TakeId;
 use crate::domain::time::Timestamp;
 use crate::protocol::code_word::CodeWord;
 use crate::protocol::control::MediaOffer;
 use crate::protocol::lobby::LobbyCard;
+use crate::protocol::recording::{Members, Policy, RecordingMachine};
 use crate::protocol::session::SessionMachine;
 
 /// People of the network we keep; one more is not listed until another is gone.
@@ -69,6 +71,10 @@ pub struct Setup {
     pub muted: bool,
     /// People a jam opened here holds.
     pub max_people: u8,
+    /// What we say to being recorded, unless the person says it.
+    pub record_me: Policy,
+    /// How recordings are made.
+    pub recording: RecordingOptions,
     /// Newest first.
     pub recent: Vec<Recent>,
     /// Keys we never want to meet.
@@ -94,6 +100,22 @@ pub struct Model {
     pub session: SessionMachine,
     /// When the session machine wants to be called.
     pub session_wakes: Option<Timestamp>,
+    /// Who is recorded.
+    pub recording: RecordingMachine,
+    /// When it wants to be called.
+    pub recording_wakes: Option<Timestamp>,
+    /// Who is in the jam, as it was told last.
+    pub members: Option<Members>,
+    /// What the recording that runs, or ran last, is called.
+    pub recording_name: Name,
+    /// The takes that our recorder writes.
+    pub writing: BTreeMap<TakeId, Writing>,
+    /// Recordings begun here since the start: ids and names of takes come from it.
+    pub takes_begun: u32,
+    /// The round trip of the card in samples, as it was measured last with this card.
+    pub measured_round_trip: Option<u32>,
+    /// Makes ids of takes that nobody else makes; random, of the start.
+    pub take_seed: [u8; 32],
     /// The jam as it was told to the person: to see what changed, and what it was called.
     pub jam: Option<SessionState>,
     /// The way into a jam.
@@ -136,6 +158,15 @@ pub struct Model {
     pub readings: Readings,
     /// Told to end.
     pub ending: bool,
+}
+
+/// A take that our recorder writes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Writing {
+    /// What it is called.
+    pub name: Name,
+    /// Why it could not be written any further; empty while it can.
+    pub trouble: String,
 }
 
 /// What became of raising a thread.
@@ -327,11 +358,22 @@ impl Model {
         for peer in blocked {
             session.handle_command(now, crate::protocol::session::SessionCommand::Block(peer));
         }
+        let recording = RecordingMachine::new(setup.me, setup.record_me);
+        let take_seed =
+            *blake3::Hasher::new_derive_key("jamtty ids of takes").update(&seed).finalize().as_bytes();
         let mic = Mic { muted: setup.muted, panic: false, seat: Seat::Player };
         Self {
             started: now,
             session,
             session_wakes: None,
+            recording,
+            recording_wakes: None,
+            members: None,
+            recording_name: Name::new(""),
+            writing: BTreeMap::new(),
+            takes_begun: 0,
+            measured_round_trip: None,
+            take_seed,
             jam: None,
             joining: None,
             listening: BTreeSet::new(),
@@ -364,7 +406,7 @@ impl Model {
         let links =
             self.links.values().flat_map(|link| [link.retry.and_then(|retry| retry.at), link.answer_by]);
         let links = links.flatten().min();
-        [self.session_wakes, join, links].into_iter().flatten().min()
+        [self.session_wakes, self.recording_wakes, join, links].into_iter().flatten().min()
     }
 
     /// Whether figures are wanted ten times a second.
@@ -427,6 +469,15 @@ impl Model {
     #[must_use]
     pub fn own_addrs(&self) -> Addrs {
         self.listening.iter().cloned().collect::<Vec<_>>().into()
+    }
+
+    /// From what we hear to what we play to it, in samples: as measured, else a block out and a block in. A virtual
+    /// card plays to nobody.
+    #[must_use]
+    pub fn round_trip(&self) -> u32 {
+        let nominal =
+            self.card.as_ref().filter(|card| !card.is_virtual()).map_or(0, |card| 2 * card.period_at_48k());
+        self.measured_round_trip.unwrap_or(nominal)
     }
 
     /// How we hear someone; defaults for who is new.

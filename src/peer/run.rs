@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use crate::domain::strip::DelayMode;
 use crate::paths::Paths;
+use crate::protocol::recording::Policy;
 
 use super::api::ErrorReply;
 
@@ -45,6 +46,10 @@ pub struct PeerOptions {
     /// Whether others find this peer by itself (mDNS, and on this machine its directory); else by
     /// address and ticket only.
     pub discovery: bool,
+    /// What this peer says to being recorded, unless its person says it.
+    pub record_me: Policy,
+    /// How recordings are made.
+    pub recording: RecordingOptions,
     /// How events are printed.
     pub print: Print,
     /// Where to keep what is sent and what is heard of each peer, for the house band; see
@@ -157,6 +162,25 @@ pub struct StreamOptions {
 impl Default for StreamOptions {
     fn default() -> Self {
         Self { codec: crate::domain::stream::Codec::Opus, frame_ms: 2.5, bitrate_kbps: 128 }
+    }
+}
+
+/// How recordings are made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RecordingOptions {
+    /// Where takes lie; `None`: in the profile's own folder.
+    pub folder: Option<PathBuf>,
+    /// Minutes of every line that are kept in memory, so that they can be kept afterwards; 0: none.
+    pub grab_minutes: u8,
+    /// Begin to record whenever somebody else is in the jam and nothing is recorded.
+    pub auto: bool,
+    /// Keep a mix without the own line, too.
+    pub mix_without_me: bool,
+}
+
+impl Default for RecordingOptions {
+    fn default() -> Self {
+        Self { folder: None, grab_minutes: 3, auto: false, mix_without_me: false }
     }
 }
 

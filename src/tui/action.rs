@@ -106,6 +106,14 @@ pub enum Action {
     Help,
     /// Searches in what is shown.
     Find,
+    /// Records, or ends it; while you are asked, opens the question.
+    Record,
+    /// Keeps what was played last.
+    Grab,
+    /// Marks this moment of the recording.
+    MarkMoment,
+    /// Does not let oneself be recorded.
+    RefuseRecording,
     /// Takes back the last change.
     Undo,
     /// Does it again.
@@ -269,6 +277,9 @@ pub const ENTRIES: &[Entry] = &[
     entry(Action::Palette, "do", &[k(':')], Everywhere, "", "find any command"),
     entry(Action::Help, "help", &[k('?'), code(Code::F(1))], Everywhere, "", "this help"),
     entry(Action::Find, "find", &[k('/')], Everywhere, "", "find in what is shown"),
+    entry(Action::Record, "record", &[k('r')], Everywhere, "", "record, or end it"),
+    entry(Action::Grab, "grab", &[k('R')], Everywhere, "", "keep what was played last"),
+    entry(Action::RefuseRecording, "refuse", &[k('N')], Everywhere, "", "do not record me"),
     entry(Action::Undo, "undo", &[k('u')], Everywhere, "", "undo the last change"),
     entry(Action::Redo, "redo", &[k('U')], Everywhere, "", "redo it"),
     entry(Action::Stage, "stage", &[k('v')], Everywhere, "", "stage view: big letters"),
@@ -303,6 +314,7 @@ pub const ENTRIES: &[Entry] = &[
     entry(Action::PanLeft, "pan_left", &[k(',')], On(Tab::Jam), "", "pan to the left"),
     entry(Action::PanRight, "pan_right", &[k('.'), k(';')], On(Tab::Jam), "", "pan to the right"),
     entry(Action::ClearClip, "clear_clip", &[k('p')], On(Tab::Jam), "", "clear CLIP"),
+    entry(Action::MarkMoment, "mark", &[k('M')], On(Tab::Jam), "", "mark this moment"),
     entry(Action::Delay, "delay", &[k('d')], On(Tab::Jam), "", "hold: auto, quick, safe"),
     entry(Action::Release, "release", &[k('f')], On(Tab::Jam), "", "hear cut feedback again"),
     entry(Action::Invite, "invite_here", &[k('i')], On(Tab::Jam), "", "invite: ticket and QR code"),
@@ -355,12 +367,10 @@ pub const ENTRIES: &[Entry] = &[
     ask(&["audio.period", "64"], "period_64", "sound: card period 64"),
     ask(&["audio.period", "128"], "period_128", "sound: card period 128"),
     ask(&["audio.period", "256"], "period_256", "sound: card period 256"),
+    ask(&["rec.agree"], "agree", "recording: let yourself be recorded"),
     ask(&["join", "last"], "join_last", "jam: join the one you were in last"),
     entry(Action::EndPeer, "end_peer", &[], Palette, "", "end this peer, too: silence"),
 ];
-
-/// Keys kept for features that every screen will have, so that nobody's fingers learn another use.
-pub const KEPT: [Key; 2] = [Key::char('r'), Key::char('R')];
 
 /// The first line of the table that does `action`.
 #[must_use]

@@ -78,6 +78,7 @@ fn status() -> Status {
             clock: None,
         }),
         card_trouble: String::new(),
+        recording: None,
         threads: vec![ThreadPriority {
             thread: "card".to_owned(),
             priority: "real-time (70)".to_owned(),

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::action::{Action, ENTRIES, Entry, KEPT, Place, Tab};
+use super::action::{Action, ENTRIES, Entry, Place, Tab};
 use super::key::{Code, Key, NONE};
 
 /// Keys as they count in this run.
@@ -194,12 +194,6 @@ pub fn is_risky(key: Key) -> bool {
     }
 }
 
-/// Whether a key is kept free for what is to come.
-#[must_use]
-pub fn is_kept(key: Key) -> bool {
-    KEPT.contains(&key)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -214,7 +208,6 @@ mod tests {
         for entry in ENTRIES {
             for key in entry.keys {
                 assert!(!is_risky(*key), "{}: {key}", entry.name);
-                assert!(!is_kept(*key), "{}: {key}", entry.name);
             }
         }
     }

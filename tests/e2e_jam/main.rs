@@ -20,6 +20,7 @@ mod full_disk;
 mod hostile;
 mod loopback;
 mod priority;
+mod recording;
 mod support;
 mod version;
 

@@ -49,6 +49,8 @@ pub(crate) fn options(folder: &Path, profile: &str, begin: Begin) -> PeerOptions
         control_port: None,
         media_port: None,
         discovery: true,
+        record_me: jamtty::protocol::recording::Policy::Ask,
+        recording: jamtty::peer::run::RecordingOptions::default(),
         print: Print::Nothing,
         tap: None,
     }

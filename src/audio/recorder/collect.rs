@@ -94,6 +94,13 @@ impl Collector {
             CollectOrder::Heard { who, channels, reader, stats } => {
                 self.feed(who, channels, reader, Some(stats));
             }
+            CollectOrder::Forget(who) => {
+                self.drain();
+                self.feeds.retain(|feed| feed.who != who);
+                if let Some(line) = lock(&self.lines).lines.get_mut(&who) {
+                    line.is_fed = false;
+                }
+            }
             CollectOrder::Strip(who, strip) => {
                 let head = self.head();
                 if let Some(line) = lock(&self.lines).lines.get_mut(&who) {
@@ -118,6 +125,11 @@ impl Collector {
         let line = lines.lines.entry(who).or_insert_with(|| Line::new(channels, StripSettings::default()));
         line.change_channels(channels);
         line.is_fed = true;
+    }
+
+    /// Whether there is nothing to take.
+    pub(super) fn is_idle(&self) -> bool {
+        self.feeds.is_empty()
     }
 
     /// Whether it is time for a step, however many orders there are.

@@ -40,6 +40,9 @@ const COLLECT_EVERY: Duration = Duration::from_millis(40);
 /// How often the writer looks for more when nobody tells it anything.
 const WRITE_EVERY: Duration = Duration::from_millis(100);
 
+/// How often a thread that has nothing to do looks all the same: every order wakes it.
+const IDLE: Duration = Duration::from_secs(1);
+
 /// Orders that may wait for either thread. More are refused, and the caller is told: a disk that has not moved for
 /// that long is in trouble already.
 const ORDERS: usize = 512;
@@ -56,9 +59,11 @@ pub struct BeginTake {
     pub take: TakeId,
     /// Where it is written.
     pub sink: Box<dyn TakeSink>,
-    /// How far back it begins, in seconds; 0: now. A take that reaches back ends now, and is written when
+    /// How long it is, in seconds, of a take that reaches back; 0: it begins now. One that reaches back is written when
     /// [`Recorder::release`] says that everyone had the time to answer.
     pub back_s: u32,
+    /// How long ago it began; of a take that reaches back, how long ago it ended.
+    pub ago: Duration,
     /// Whether a mix without the own line is kept, too.
     pub mix_without_me: bool,
 }
@@ -127,6 +132,7 @@ pub struct RecorderReading {
 enum CollectOrder {
     Own { who: PeerId, channels: u8, reader: TapReader },
     Heard { who: PeerId, channels: u8, reader: TapReader, stats: PlayoutStats },
+    Forget(PeerId),
     Strip(PeerId, StripSettings),
     RoundTrip(u32),
     Memory { seconds: u32 },
@@ -179,6 +185,11 @@ impl Recorder {
         self.collect(CollectOrder::Heard { who, channels, reader, stats });
     }
 
+    /// A line is not wanted any more.
+    pub fn forget(&mut self, who: PeerId) {
+        self.collect(CollectOrder::Forget(who));
+    }
+
     /// How loud someone is in the mix, from now on.
     pub fn strip(&mut self, who: PeerId, strip: StripSettings) {
         self.collect(CollectOrder::Strip(who, strip));
@@ -200,9 +211,10 @@ impl Recorder {
         self.write(WriteOrder::Begin { begin, me, head })
     }
 
-    /// From now on someone is on a take, or not any more. On a take that reaches back: on all of it, or on none.
-    pub fn allow(&mut self, take: TakeId, player: Player, on: bool) {
-        let head = self.reading().head;
+    /// From now on someone is on a take, or not any more; or, `from_start`, from its beginning on. On a take that reaches
+    /// back: on all of it, or on none.
+    pub fn allow(&mut self, take: TakeId, player: Player, on: bool, from_start: bool) {
+        let head = if from_start { 0 } else { self.reading().head };
         self.write(WriteOrder::Allow { take, player, on, head });
     }
 
@@ -291,7 +303,7 @@ impl Drop for Recorder {
 
 fn run_collector(collector: &mut Collector, orders: &Receiver<CollectOrder>) {
     loop {
-        match orders.recv_timeout(COLLECT_EVERY) {
+        match orders.recv_timeout(if collector.is_idle() { IDLE } else { COLLECT_EVERY }) {
             Ok(order) => collector.obey(order),
             Err(RecvTimeoutError::Timeout) => collector.step(clock::now()),
             Err(RecvTimeoutError::Disconnected) => return collector.step(clock::now()),
@@ -304,7 +316,7 @@ fn run_collector(collector: &mut Collector, orders: &Receiver<CollectOrder>) {
 
 fn run_writer(writer: &mut Writer, orders: &Receiver<WriteOrder>) {
     loop {
-        match orders.recv_timeout(WRITE_EVERY) {
+        match orders.recv_timeout(if writer.is_idle() { IDLE } else { WRITE_EVERY }) {
             Ok(order) => writer.obey(order),
             Err(RecvTimeoutError::Timeout) => {}
             Err(RecvTimeoutError::Disconnected) => return writer.finish(),

@@ -240,7 +240,7 @@ impl World {
     fn begins(&mut self, back_s: u32) -> (Arc<Mutex<Kept>>, u64) {
         let kept = Arc::new(Mutex::new(Kept::default()));
         let sink = Box::new(TestSink(Arc::clone(&kept)));
-        let begin = BeginTake { take: TAKE, sink, back_s, mix_without_me: true };
+        let begin = BeginTake { take: TAKE, sink, back_s, ago: Duration::ZERO, mix_without_me: true };
         let head = self.head();
         self.writer.obey(WriteOrder::Begin { begin, me: key(ME), head });
         (kept, head)
@@ -480,6 +480,25 @@ fn a_full_disk_ends_the_take_with_what_fitted() {
     };
     assert_eq!(trouble.why, "full");
     assert!(length_samples > 48_000 && length_samples <= 100_000);
+}
+
+#[test]
+fn a_copy_that_is_agreed_to_late_begins_when_the_recording_did() {
+    let mut world = World::new(0);
+    world.joins(ANA);
+    world.plays(5.0);
+    let kept = Arc::new(Mutex::new(Kept::default()));
+    let sink = Box::new(TestSink(Arc::clone(&kept)));
+    let begin = BeginTake { take: TAKE, sink, back_s: 0, ago: Duration::from_secs(2), mix_without_me: false };
+    let head = world.head();
+    world.writer.obey(WriteOrder::Begin { begin, me: key(ME), head });
+    world.allows(ME, true);
+    world.plays(1.0);
+    world.ends();
+    let kept = kept.lock().unwrap();
+    let (_, own, gaps) = kept.of(TrackKind::Own, Some(ME));
+    assert_eq!(gaps[0], Gap { at: 0, samples: 96_000, why: GapWhy::Away });
+    assert_eq!(own[96_000][0], world.played[head as usize]);
 }
 
 #[test]

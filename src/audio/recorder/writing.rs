@@ -17,7 +17,7 @@ use crate::audio::rt::{self, RtContext};
 use crate::domain::peer_id::PeerId;
 use crate::domain::strip::StripSettings;
 use crate::domain::take::{Gap, GapWhy, LogEntry, LogWhat, Mark, Player, TakeId, TrackKind};
-use crate::domain::time::Timestamp;
+use crate::domain::time::{RATE_HZ, Timestamp};
 use crate::protocol::take_sink::{SinkTrouble, TakeSink, TrackPlan};
 
 /// How often a sink makes whole what it has: with a piece and both threads' naps this stays within a second.
@@ -91,7 +91,11 @@ impl Writer {
 
     pub(super) fn obey(&mut self, order: WriteOrder) {
         if let WriteOrder::Begin { begin, me, head } = order {
-            self.takes.push(Writing::begin(begin, me, head));
+            let mut writing = Writing::begin(begin, me, head);
+            // Memory may not reach back as far as the take began.
+            writing.from = writing.from.max(lock(&self.lines).oldest * PIECE).min(head);
+            writing.next = writing.from;
+            self.takes.push(writing);
             return;
         }
         let take = match &order {
@@ -106,6 +110,11 @@ impl Writer {
         if let Some(writing) = self.takes.iter_mut().find(|writing| writing.take == take) {
             writing.obey(order);
         }
+    }
+
+    /// Whether there is nothing to write.
+    pub(super) fn is_idle(&self) -> bool {
+        self.takes.is_empty()
     }
 
     /// Writes what is whole by now.
@@ -141,14 +150,16 @@ impl Writer {
 impl Writing {
     fn begin(begin: BeginTake, me: PeerId, head: u64) -> Self {
         let is_back = begin.back_s > 0;
-        let from = head.saturating_sub(samples(begin.back_s));
+        let ago = begin.ago.as_micros() as u64 * u64::from(RATE_HZ) / 1_000_000;
+        let until = head.saturating_sub(ago);
+        let from = until.saturating_sub(samples(begin.back_s));
         Self {
             take: begin.take,
             me,
             sink: begin.sink,
             from,
             next: from,
-            until: is_back.then_some(head),
+            until: is_back.then_some(until),
             waits: is_back,
             frozen: None,
             people: BTreeMap::new(),
@@ -188,7 +199,7 @@ impl Writing {
     }
 
     fn allow(&mut self, player: Player, on: bool, head: u64) {
-        let since = if self.waits { self.from } else { head };
+        let since = if self.waits { self.from } else { head.max(self.from) };
         let person = self.people.entry(player.key).or_insert_with(|| OnTake {
             player: player.clone(),
             on: Vec::new(),

@@ -8,9 +8,11 @@ use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum, ValueHint};
 use super::demo::DemoArgs;
 
 mod me;
+mod rec;
 mod values;
 
 pub(super) use me::{MeArgs, MeCommand, MeSetArgs};
+pub(super) use rec::{RecArgs, RecCommand};
 pub(super) use values::{RawForm, action_name, nearest};
 use values::{duration, event_name, pitch, ppm, profile, raw_form, setting};
 
@@ -83,6 +85,8 @@ pub enum Command {
     Ticket(TicketArgs),
     /// List, check and choose sound cards
     Audio(AudioArgs),
+    /// Record the jam, and look after the takes
+    Rec(RecArgs),
     /// Find out why it crackles, or why it is silent
     Doctor,
     /// Show or change who you are, and what of it others see

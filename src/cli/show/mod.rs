@@ -9,13 +9,16 @@ use super::exit::Outcome;
 use super::output::{Form, Output, bug};
 use crate::peer::api::{
     ActionSpec, Cards, Delay, Doctor, Format, Inputs, Joined, Levels, Links, Listing, Me, Mic, Path,
-    RoundTrip, Status, Strip, Ticket,
+    RecordingNow, RoundTrip, Status, Strip, TakeGone, TakeMoved, TakeShown, TakeVerified, Takes, Ticket,
+    Withdrawal,
 };
 
 mod people;
 mod sound;
+mod takes;
 
 pub(super) use sound::finding_lines;
+pub(super) use takes::recording_lines;
 
 /// A reply that can be printed.
 pub(super) trait Show {
@@ -46,13 +49,20 @@ pub(super) fn reply(out: Output, action: &ActionSpec, data: Value) -> Outcome {
         "RoundTrip" => decoded::<RoundTrip>(out, data),
         "Me" => decoded::<Me>(out, data),
         "Doctor" => decoded::<Doctor>(out, data),
+        "RecordingNow" => decoded::<RecordingNow>(out, data),
+        "Takes" => decoded::<Takes>(out, data),
+        "TakeShown" => decoded::<TakeShown>(out, data),
+        "TakeVerified" => decoded::<TakeVerified>(out, data),
+        "TakeMoved" => decoded::<TakeMoved>(out, data),
+        "TakeGone" => decoded::<TakeGone>(out, data),
+        "Withdrawal" => decoded::<Withdrawal>(out, data),
         _ => Ok(()),
     }
 }
 
 /// Reply types that [`reply`] can print; a test holds them against the table of actions.
 #[cfg(test)]
-const SHOWN: [&str; 15] = [
+const SHOWN: [&str; 22] = [
     "Status",
     "Listing",
     "Joined",
@@ -68,6 +78,13 @@ const SHOWN: [&str; 15] = [
     "RoundTrip",
     "Me",
     "Doctor",
+    "RecordingNow",
+    "Takes",
+    "TakeShown",
+    "TakeVerified",
+    "TakeMoved",
+    "TakeGone",
+    "Withdrawal",
 ];
 
 fn decoded<T: Show + DeserializeOwned>(out: Output, data: Value) -> Outcome {

@@ -1,6 +1,6 @@
 //! Who is where, and how loud you hear them.
 
-use super::{Show, bare, columns, db, path_name, row, yes_no};
+use super::{Show, bare, columns, db, path_name, recording_lines, row, yes_no};
 use crate::peer::api::{Delay, Joined, Levels, Listing, Me, Mic, MicState, Participant, Status, Strip};
 
 impl Show for Status {
@@ -30,6 +30,7 @@ impl Show for Status {
             let people: Vec<Vec<String>> = jam.people.iter().map(person_fields).collect();
             lines.extend(columns(&people).into_iter().map(|line| format!("  {line}")));
         }
+        lines.extend(self.recording.iter().flat_map(recording_lines));
         lines
     }
 

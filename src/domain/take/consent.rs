@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{TakeId, hex_key};
+use super::{Answer, TakeId, hex_key};
 use crate::domain::peer_id::PeerId;
 
 /// Bytes of an Ed25519 signature (RFC 8032 §5.1.6).
@@ -10,18 +10,6 @@ pub const SIGNATURE_BYTES: usize = 64;
 
 /// What is signed begins with this, so that no signature made for anything else can pass for a consent.
 const PURPOSE: &[u8; 16] = b"jamtty consent 1";
-
-/// What someone said.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Answer {
-    /// Record me.
-    Yes,
-    /// Do not record me.
-    No,
-    /// I was recorded, and want to be taken out again.
-    Withdrawn,
-}
 
 /// One answer, signed with the key of whoever gave it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -5,6 +5,7 @@
 //! keys of the players, who agreed, what is in each file, where a track is silent or invented, marks and log.
 
 mod consent;
+mod kinds;
 mod marking;
 mod receipt;
 mod track;
@@ -14,10 +15,11 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-pub use consent::{Answer, Consent, SIGNATURE_BYTES};
+pub use consent::{Consent, SIGNATURE_BYTES};
+pub use kinds::{Answer, AudioFormat, TakeKind, TakeState, TrackKind, WithdrawOutcome};
 pub use marking::{Gap, GapWhy, LogEntry, LogWhat, Mark, TempoChange};
-pub use receipt::{Receipt, WithdrawOutcome};
-pub use track::{AudioFormat, Track, TrackFile, TrackKind};
+pub use receipt::Receipt;
+pub use track::{Track, TrackFile};
 
 use super::name::Name;
 use super::peer_id::PeerId;
@@ -109,30 +111,6 @@ pub struct Player {
     /// What they played.
     #[serde(default)]
     pub instruments: Vec<Name>,
-}
-
-/// How a take came to be.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum TakeKind {
-    /// Recorded from its start on.
-    Recorded,
-    /// Kept from memory afterwards.
-    Grabbed,
-    /// Brought from another machine.
-    Imported,
-}
-
-/// How far a take is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum TakeState {
-    /// Being written.
-    Recording,
-    /// Whole.
-    Ended,
-    /// Its program was ended in the middle; everything up to the last second is there.
-    Recovered,
 }
 
 /// A take, as `take.json` has it.

@@ -3,23 +3,11 @@
 use serde::{Deserialize, Serialize};
 
 use super::consent::{SIGNATURE_BYTES, hex_signature};
-use super::{TakeId, hex_key};
+use super::{TakeId, WithdrawOutcome, hex_key};
 use crate::domain::peer_id::PeerId;
 
 /// What is signed begins with this, so that no signature made for anything else can pass for a receipt.
 const PURPOSE: &[u8; 16] = b"jamtty receipt 1";
-
-/// What became of a withdrawal.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum WithdrawOutcome {
-    /// Their lines are gone, and so is every mix they were in.
-    Removed,
-    /// There was nothing of them here.
-    NothingHere,
-    /// It could not be done; the holder was told why.
-    Failed,
-}
 
 /// One holder's word on one withdrawal.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

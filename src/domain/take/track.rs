@@ -2,34 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::Player;
 use super::marking::Gap;
-
-/// What a track is of.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum TrackKind {
-    /// The keeper's own line, from before the network: lossless.
-    Own,
-    /// Another player, as heard here: what was lost is invented, and marked.
-    Heard,
-    /// Another player's own line, from their own machine: lossless.
-    Stem,
-    /// Everyone on a track, as loud as they were heard.
-    Mix,
-    /// The same without the keeper.
-    MixWithoutMe,
-}
-
-/// How the samples of a file are written. Both are 24 bits an integer, little end first in WAV.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum AudioFormat {
-    /// While it is recorded, and until the other is proven to be the same.
-    Wav,
-    /// Afterwards.
-    Flac,
-}
+use super::{AudioFormat, Player, TrackKind};
 
 /// One file of a track. A track is all of its files one after the other.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use super::{ACTIONS, ErrorCode, Event};
 
-const SOURCES: [&str; 10] = [
+const SOURCES: [&str; 13] = [
     include_str!("request.rs"),
     include_str!("reply.rs"),
     include_str!("values/status.rs"),
@@ -15,6 +15,9 @@ const SOURCES: [&str; 10] = [
     include_str!("values/lobby.rs"),
     include_str!("values/link.rs"),
     include_str!("values/machine.rs"),
+    include_str!("values/record.rs"),
+    include_str!("../../domain/take/kinds.rs"),
+    include_str!("../../domain/take/marking.rs"),
     include_str!("event.rs"),
 ];
 
@@ -177,7 +180,7 @@ fn json_type(rust: &str) -> String {
         return format!("list of {}", json_type(inner));
     }
     match rust {
-        "String" => "text".to_owned(),
+        "String" | "Name" => "text".to_owned(),
         "bool" => "true or false".to_owned(),
         "Value" => "object".to_owned(),
         "ErrorCode" => "number".to_owned(),

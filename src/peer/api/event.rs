@@ -5,8 +5,8 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::reply::{ErrorCode, ErrorReply};
-use super::rounded::tenths;
-use super::values::{Card, MicState, Person};
+use super::rounded::{tenths, thousandths};
+use super::values::{Answer, Card, MicState, Person, TakeKind, WithdrawOutcome};
 
 /// One event on the wire: `{"v":1,"at":"2026-11-22T20:15:00.123Z","event":"peer_seen",..}`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -191,6 +191,69 @@ pub enum Event {
         /// Who; `null` for your own input.
         who: Option<Person>,
     },
+    /// Someone wants to record the jam, and you are asked: `rec.agree` or `rec.refuse`.
+    RecordingAsked {
+        /// Who.
+        by: Person,
+        /// What it is called.
+        name: String,
+        /// Which take.
+        take: String,
+        /// `recorded`: from now on; `grabbed`: what was played last.
+        kind: TakeKind,
+    },
+    /// The jam is recorded. You are on it only if you agree.
+    RecordingBegan {
+        /// By whom.
+        by: Person,
+        /// What it is called.
+        name: String,
+        /// Which take.
+        take: String,
+        /// `recorded`: from now on; `grabbed`: what was played last.
+        kind: TakeKind,
+    },
+    /// Someone said whether they want to be recorded.
+    RecordingAnswer {
+        /// Who; you too.
+        who: Person,
+        /// What they said.
+        answer: Answer,
+    },
+    /// The recording is over.
+    RecordingEnded {
+        /// What it is called.
+        name: String,
+        /// Which take.
+        take: String,
+        /// Why, in words.
+        why: String,
+    },
+    /// Your copy of a take is whole on the disk.
+    TakeKept {
+        /// Which.
+        take: String,
+        /// What it is called.
+        name: String,
+        /// Where it lies.
+        folder: String,
+        /// How long it is.
+        #[serde(serialize_with = "thousandths")]
+        length_s: f64,
+        /// Why it ended before it was told to; empty if it did not.
+        trouble: String,
+    },
+    /// Someone who holds a take said whether you are out of it.
+    WithdrawalAnswered {
+        /// Who.
+        who: Person,
+        /// Which take.
+        take: String,
+        /// What became of it.
+        outcome: WithdrawOutcome,
+    },
+    /// Takes were added, changed or deleted: `rec.ls` says something else now.
+    TakesChanged,
     /// Something is not as it should be, and the jam goes on.
     Warning {
         /// What.
@@ -235,6 +298,13 @@ impl Event {
         "link_back",
         "howl_cut",
         "howl_released",
+        "recording_asked",
+        "recording_began",
+        "recording_answer",
+        "recording_ended",
+        "take_kept",
+        "withdrawal_answered",
+        "takes_changed",
         "warning",
         "ended",
     ];
@@ -268,6 +338,13 @@ impl Event {
             Self::LinkBack { .. } => "link_back",
             Self::HowlCut { .. } => "howl_cut",
             Self::HowlReleased { .. } => "howl_released",
+            Self::RecordingAsked { .. } => "recording_asked",
+            Self::RecordingBegan { .. } => "recording_began",
+            Self::RecordingAnswer { .. } => "recording_answer",
+            Self::RecordingEnded { .. } => "recording_ended",
+            Self::TakeKept { .. } => "take_kept",
+            Self::WithdrawalAnswered { .. } => "withdrawal_answered",
+            Self::TakesChanged => "takes_changed",
             Self::Warning { .. } => "warning",
             Self::Ended { .. } => "ended",
         }
@@ -336,6 +413,37 @@ impl fmt::Display for Event {
                 write!(f, "feedback at {hz:.0} Hz cut on {}; `jamtty do howl.release` undoes it", whose(who))
             }
             Self::HowlReleased { who } => write!(f, "feedback guard released on {}", whose(who)),
+            Self::RecordingAsked { by, kind: TakeKind::Grabbed, .. } => write!(
+                f,
+                "{by} wants to keep what was played last; are you on it? `jamtty rec agree` or `jamtty rec refuse`"
+            ),
+            Self::RecordingAsked { by, .. } => {
+                write!(f, "{by} wants to record; are you on it? `jamtty rec agree` or `jamtty rec refuse`")
+            }
+            Self::RecordingBegan { by, name, kind: TakeKind::Grabbed, .. } => {
+                write!(f, "REC: {by} keeps what was played last, as {name}, of those who agree")
+            }
+            Self::RecordingBegan { by, name, .. } => write!(f, "REC: {by} records {name}, those who agree"),
+            Self::RecordingAnswer { who, answer: Answer::Yes } => write!(f, "{who} is on the recording"),
+            Self::RecordingAnswer { who, answer: Answer::No } => write!(f, "{who} is not on the recording"),
+            Self::RecordingAnswer { who, answer: Answer::Withdrawn } => {
+                write!(f, "{who} wants to be taken out of the recording")
+            }
+            Self::RecordingEnded { name, why, .. } => write!(f, "the recording {name} is over: {why}"),
+            Self::TakeKept { name, folder, length_s, trouble, .. } => {
+                write!(f, "kept {name}, {length_s:.0} s, in {folder}")?;
+                if trouble.is_empty() { Ok(()) } else { write!(f, "; it ended early: {trouble}") }
+            }
+            Self::WithdrawalAnswered { who, outcome: WithdrawOutcome::Removed, .. } => {
+                write!(f, "{who} took you out of the take")
+            }
+            Self::WithdrawalAnswered { who, outcome: WithdrawOutcome::NothingHere, .. } => {
+                write!(f, "{who} has nothing of you in that take")
+            }
+            Self::WithdrawalAnswered { who, outcome: WithdrawOutcome::Failed, .. } => {
+                write!(f, "{who} could not take you out of the take; ask them")
+            }
+            Self::TakesChanged => f.write_str("the takes on this disk changed"),
             Self::Ended { why } => write!(f, "ended: {why}"),
         }
     }

@@ -17,9 +17,12 @@ pub use event::{Event, EventLine};
 pub use reply::{ErrorCode, ErrorReply, ReplyLine};
 pub use request::{ACTIONS, ActionSpec, RequestLine};
 pub use values::{
-    Card, CardClock, Cards, Delay, Doctor, Finding, Format, InputLevel, Inputs, Interface, Jam, Joined,
-    Levels, Link, LinkFigures, Links, ListedCard, ListedJam, ListedPerson, Listing, Me, Mic, MicState,
-    Participant, Path, Person, Place, RoundTrip, Status, Strip, ThreadPriority, Ticket, Topic,
+    Answer, BrokenTake, Card, CardClock, Cards, Delay, Doctor, Finding, Format, Gap, GapWhy, InputLevel,
+    Inputs, Interface, Jam, Joined, Levels, Link, LinkFigures, Links, ListedCard, ListedJam, ListedPerson,
+    Listing, LogEntry, LogWhat, Mark, Me, Mic, MicState, Participant, Path, Person, Place, Recorded,
+    Recording, RecordingNow, RoundTrip, Status, Strip, TakeCard, TakeFinding, TakeGone, TakeKind, TakeMoved,
+    TakeShown, TakeState, TakeTrack, TakeVerified, Takes, ThreadPriority, Ticket, Topic, TrackKind,
+    WithdrawOutcome, Withdrawal,
 };
 
 /// The version of every line. A line of another version is answered with [`ErrorCode::Version`].

@@ -6,10 +6,13 @@
 mod card;
 mod disk;
 mod inputs;
+mod library;
+mod library_answers;
 mod measure;
 mod media;
 mod net;
 mod print;
+mod record;
 mod sound;
 mod start;
 mod tap;
@@ -26,6 +29,7 @@ use disk::DiskPart;
 use media::MediaPart;
 use net::{FromNet, NetPart};
 use print::Printer;
+use record::RecordPart;
 use sound::SoundPart;
 
 use super::api::{API_VERSION, ErrorReply, Event, EventLine, Interface};
@@ -63,6 +67,7 @@ struct Parts {
     sound: SoundPart,
     card: CardPart,
     disk: DiskPart,
+    record: RecordPart,
     hub: Hub,
     printer: Printer,
     socket: std::sync::Arc<SocketCounters>,
@@ -160,6 +165,7 @@ impl Parts {
                 self.disk.apply(effect);
                 None
             }
+            Effect::Record(effect) => self.record.apply(effect, &mut self.sound).map(Message::Record),
             Effect::Reply { client, reply } => {
                 self.hub.reply(client, &reply);
                 None
@@ -214,6 +220,8 @@ impl Parts {
         self.read_at_us = Some(now_us);
         let (levels, capture_lost) = self.sound.levels();
         let card = self.card.stats().unwrap_or_default();
+        let recorder = self.sound.recorder();
+        let (recording, recorder_refused) = (recorder.reading(), recorder.refused());
         let own = [
             ("capture_lost_samples", capture_lost),
             ("card_xruns", card.xruns),
@@ -222,6 +230,9 @@ impl Parts {
             ("card_input_underruns", card.input_underruns),
             ("card_output_dropped", card.output_dropped),
             ("disk_orders_lost", self.disk.lost),
+            ("recorder_memory_bytes", recording.memory_bytes),
+            ("recorder_missed_samples", recording.missed_samples),
+            ("recorder_orders_refused", recorder_refused),
             ("net_commands_refused", self.net.refused),
             ("sound_orders_refused", self.sound.refused),
             ("socket_clients", self.socket.clients.load(Relaxed)),

@@ -44,10 +44,10 @@ impl Printer {
             self.how = Print::Nothing;
         }
     }
-    /// What a person need not read: `jamtty status` and `jamtty ticket` have the addresses.
+    /// What a person need not read: `jamtty status` and `jamtty ticket` have the addresses, `jamtty rec ls` the takes.
     const fn is_left_out(&self, event: &Event) -> bool {
         match event {
-            Event::Listening { .. } => true,
+            Event::Listening { .. } | Event::TakesChanged => true,
             Event::JoinRefused { .. } | Event::Left { .. } | Event::Ended { .. } => self.is_failing,
             _ => false,
         }

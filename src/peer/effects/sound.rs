@@ -11,6 +11,7 @@ use super::media::playout_report;
 use super::tap::TapPart;
 use crate::audio::capture::CaptureSide;
 use crate::audio::engine::{Engine, EngineCommand, EngineError, EngineEvent};
+use crate::audio::recorder::{Recorder, RecorderEvent};
 use crate::audio::render::RenderSide;
 use crate::audio::round_trip::NotHeard;
 use crate::audio::tap::TapFor;
@@ -23,6 +24,7 @@ use crate::peer::api::Levels;
 use crate::peer::message::{Ask, LinkReading, Message, SoundEffect, SoundMessage};
 use crate::priority::Raised;
 use crate::protocol::frame::{EncodedFrame, FrameSink, ReceivedFrame, frame_ring};
+use crate::protocol::recording::GRAB_ANSWERS_WITHIN;
 use crate::protocol::report::PlayoutReport;
 
 /// The running engine.
@@ -39,6 +41,11 @@ pub(super) struct SoundPart {
     /// Who left while the card stood still, and is still in the mixer.
     gone: Vec<PeerId>,
     tap: Option<TapPart>,
+    recorder: Recorder,
+    /// Channels of the own line that the recorder takes; `None` while it takes none.
+    recorded: Option<u8>,
+    /// Seconds that can be kept afterwards.
+    grab_s: u32,
 }
 
 /// Where frames also go while the own sound is looped back.
@@ -47,20 +54,36 @@ type LoopEnd = Arc<Mutex<Option<Producer<ReceivedFrame>>>>;
 impl SoundPart {
     /// `tap`: a folder for what is sent and heard, if it is to be kept.
     ///
-    /// `raised`: told once, from the encoder thread, whether it got its priority.
+    /// `grab_s`: how many seconds can be kept afterwards.
+    ///
+    /// `raised`: told once, from the encoder thread, whether it got its priority. `tell`: told what becomes of takes.
     pub(super) fn start(
         me: PeerId,
         tap: Option<PathBuf>,
+        grab_s: u32,
         raised: impl FnOnce(Raised) + Send + 'static,
+        tell: impl Fn(RecorderEvent) + Send + 'static,
     ) -> io::Result<(Self, CaptureSide, RenderSide)> {
         let (mut engine, capture, render) = Engine::new(raised)?;
+        let recorder = Recorder::start(engine.axes(), tell)?;
         let tap = tap.map(TapPart::start).transpose()?;
         if let (Some(tap), Ok(reader)) = (&tap, engine.tap_capture(TapFor::Judge)) {
             tap.add("sent".to_owned(), reader);
         }
         let looped = LoopEnd::default();
-        let part =
-            Self { engine, me, format: None, looped, refused: 0, again: Vec::new(), gone: Vec::new(), tap };
+        let part = Self {
+            engine,
+            me,
+            format: None,
+            looped,
+            refused: 0,
+            again: Vec::new(),
+            gone: Vec::new(),
+            tap,
+            recorder,
+            recorded: None,
+            grab_s,
+        };
         Ok((part, capture, render))
     }
 
@@ -74,10 +97,13 @@ impl SoundPart {
             SoundEffect::Stream(format) => {
                 self.format = Some(format);
                 self.engine.set_format(format);
-                return;
+                return self.record_own(format.channels() as u8);
             }
             SoundEffect::Rest => {
                 self.format = None;
+                self.recorded = None;
+                self.recorder.forget(self.me);
+                self.recorder.memory(0);
                 return self.engine.stop_stream();
             }
             SoundEffect::Loopback(on) => return self.loop_back(on),
@@ -85,7 +111,10 @@ impl SoundPart {
             SoundEffect::Monitor(gain) => EngineCommand::SetMonitorGain(gain),
             SoundEffect::Panic(on) => EngineCommand::SetPanic(on),
             SoundEffect::Master(gain) => EngineCommand::SetMasterGain(gain),
-            SoundEffect::Strip(peer, strip) => EngineCommand::SetStrip { peer, strip },
+            SoundEffect::Strip(peer, strip) => {
+                self.recorder.strip(peer, strip);
+                EngineCommand::SetStrip { peer, strip }
+            }
             SoundEffect::Delay(peer, delay) => EngineCommand::SetDelay { peer, delay },
             SoundEffect::ReleaseHowl(peer) => EngineCommand::ReleaseHowl(peer),
             SoundEffect::TestTone(on) => EngineCommand::SetTestTone(on),
@@ -127,12 +156,35 @@ impl SoundPart {
     ) -> Result<(), String> {
         self.engine.add_remote(peer, format, frames, strip, delay).map_err(|error| error.to_string())?;
         self.gone.retain(|gone| *gone != peer);
+        if let Ok((reader, stats)) = self.engine.tap_remote(peer, TapFor::Recorder) {
+            self.recorder.heard(peer, format.channels() as u8, reader, stats);
+            self.recorder.strip(peer, strip);
+        }
         if let Some(tap) = &self.tap
             && let Ok((reader, _)) = self.engine.tap_remote(peer, TapFor::Judge)
         {
             tap.add(format!("heard_{peer}"), reader);
         }
         Ok(())
+    }
+
+    /// The recorder takes the own line while there is a stream, in as many channels.
+    fn record_own(&mut self, channels: u8) {
+        if self.recorded == Some(channels) {
+            return;
+        }
+        // Until the last answer may come that it is kept for.
+        let answers_s = u32::try_from(GRAB_ANSWERS_WITHIN.as_secs()).unwrap_or(u32::MAX);
+        self.recorder.memory(if self.grab_s > 0 { self.grab_s + answers_s } else { 0 });
+        if let Ok(reader) = self.engine.tap_capture(TapFor::Recorder) {
+            self.recorder.own(self.me, channels, reader);
+            self.recorded = Some(channels);
+        }
+    }
+
+    /// What keeps lines and writes takes.
+    pub(super) const fn recorder(&mut self) -> &mut Recorder {
+        &mut self.recorder
     }
 
     pub(super) fn remove_remote(&mut self, peer: PeerId) {

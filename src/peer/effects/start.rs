@@ -14,6 +14,7 @@ use super::disk::{self, DiskPart, unix_s};
 use super::media::{MediaPart, raised};
 use super::net::NetPart;
 use super::print::Printer;
+use super::record::RecordPart;
 use super::sound::SoundPart;
 use super::{INBOX_MAX, Inlets, Parts, drive};
 use crate::clock;
@@ -30,6 +31,7 @@ use crate::peer::socket::REQUESTS_MAX;
 use crate::peer::socket::lock::ProfileLock;
 use crate::peer::socket::server::{Hub, SocketServer};
 use crate::priority::{self, Raised};
+use crate::store::takes::folder::takes_folder;
 use crate::store::{Identity, Index, IndexNotice};
 
 /// How long the network may take to say goodbye.
@@ -84,15 +86,18 @@ async fn live(
     let mut model = Model::new(clock::now(), seed, setup);
     let me = model.setup.me;
     let (net, net_events) = NetPart::start(&options, identity.seed(), model.lobby_card())?;
-    drop(identity);
 
     let (inbox, messages) = mpsc::channel(INBOX_MAX);
+    let takes = takes_folder(&options.paths, options.recording.folder.as_deref());
+    let (record, told_of_takes) = RecordPart::start(identity, takes, &options.recording, inbox.clone())
+        .map_err(|error| system("start the library's thread", &error))?;
     let to_inbox = inbox.clone();
     let told = move |outcome: Raised| {
         // First in an empty queue.
         let _ = to_inbox.try_send(raised("encoder", outcome));
     };
-    let (mut sound, capture, render) = SoundPart::start(me, options.tap.clone(), told)
+    let grab_s = u32::from(options.recording.grab_minutes) * 60;
+    let (mut sound, capture, render) = SoundPart::start(me, options.tap.clone(), grab_s, told, told_of_takes)
         .map_err(|error| system("start the engine", &error))?;
     if let Some(sink) = media.sink() {
         sound.set_sink(sink);
@@ -117,6 +122,7 @@ async fn live(
         sound,
         card,
         disk,
+        record,
         hub: Hub::default(),
         printer: Printer::new(options.print, on_stdout),
         socket: socket_counters,
@@ -142,11 +148,13 @@ async fn live(
 
 /// Says goodbye, closes the card (its files are whole then), writes what waits for the disk.
 async fn end(parts: Parts, serving: tokio::task::JoinHandle<()>) {
-    let Parts { net, media, sound, card, mut disk, hub, inbox, .. } = parts;
+    let Parts { net, media, sound, card, mut disk, record, hub, inbox, .. } = parts;
     let closing = blocking(move || {
         card.stop();
+        // Takes that are being written are whole after this.
         drop(sound);
         drop(media);
+        record.stop();
         disk.stop();
     });
     let _ = tokio::time::timeout(GOODBYE_MAX, net.stop()).await;
@@ -221,6 +229,8 @@ fn setup(options: &PeerOptions, identity: &Identity, index: &Index) -> Setup {
         monitor: options.monitor_db.map_or(Gain::ZERO, Gain::from_db),
         muted: options.muted,
         max_people: options.max_people,
+        record_me: options.record_me,
+        recording: options.recording.clone(),
         recent: recent.collect(),
         blocked,
     }

@@ -10,10 +10,12 @@ use super::socket::server::ClientId;
 mod incoming;
 mod outgoing;
 mod readings;
+mod record;
 
 pub use incoming::{CardMessage, DiskMessage, MediaMessage, NetMessage, SoundMessage, Unreached};
 pub use outgoing::{CardEffect, DiskEffect, MediaEffect, NetEffect, SoundEffect};
 pub use readings::{LinkReading, Readings};
+pub use record::{LibraryOrder, RecordEffect, RecordMessage};
 
 /// Something that happened.
 #[derive(Debug)]
@@ -48,6 +50,8 @@ pub enum Message {
     Card(CardMessage),
     /// From the disk.
     Disk(DiskMessage),
+    /// From the recorder, the library, and the key that signs.
+    Record(RecordMessage),
     /// What became of raising a thread of ours.
     Raised {
         /// Which: `encoder`, `receive`.
@@ -95,6 +99,8 @@ pub enum Effect {
     Card(CardEffect),
     /// By the disk.
     Disk(DiskEffect),
+    /// By the recorder, the library, or the key that signs.
+    Record(RecordEffect),
     /// Answer a client.
     Reply {
         /// Whom.

@@ -8,8 +8,10 @@ mod jam;
 mod join;
 mod links;
 mod me;
+mod record;
 mod request;
 mod settings;
+mod takes;
 mod view;
 
 #[cfg(test)]
@@ -24,6 +26,7 @@ use super::model::{ADDRS_KEPT, Model, PEOPLE_MAX, Raising, Seen};
 use super::run::ExitReason;
 use crate::domain::peer_id::PeerId;
 use crate::domain::time::Timestamp;
+use crate::protocol::control::ControlMessage;
 use crate::protocol::lobby::LobbyCard;
 use crate::protocol::session::{CommandRefused, DisconnectWhy, SessionCommand, SessionOutput};
 
@@ -52,6 +55,7 @@ impl Step<'_> {
                 }
                 self.give_up_joining_in_time();
                 self.link_again_in_time();
+                self.recording_in_time();
             }
             Message::Readings(readings) => self.model.readings = *readings,
             Message::Begin { begin, code, listen } => self.begin(begin, code, listen),
@@ -61,6 +65,7 @@ impl Step<'_> {
             Message::Sound(message) => self.sound(message),
             Message::Card(message) => self.card(message),
             Message::Disk(message) => self.disk(message),
+            Message::Record(message) => self.recorded(message),
             Message::Surveyed { ask, interfaces, media_port } => {
                 let doctor = view::doctor(self.model, self.now, interfaces, media_port);
                 self.reply(ask, &doctor);
@@ -79,6 +84,7 @@ impl Step<'_> {
             return;
         }
         self.go_on_joining();
+        self.follow_members();
         let card = self.model.lobby_card();
         if self.model.card_shown.as_ref() != Some(&card) {
             self.effects.push(Effect::Net(NetEffect::SetCard(Box::new(card.clone()))));
@@ -100,6 +106,8 @@ impl Step<'_> {
         }
         if self.model.jam.is_some() {
             let _ = self.command(SessionCommand::Leave);
+            // What is recorded ends in order: the recorder closes its files before the program ends.
+            self.follow_members();
         }
         self.tell(Event::Ended { why: why.to_owned() });
         self.effects.push(Effect::Quit(how));
@@ -184,7 +192,11 @@ impl Step<'_> {
                 self.drain();
             }
             NetMessage::Received { peer, message } => {
-                self.model.session.handle_message(self.now, peer, *message);
+                let message = match *message {
+                    ControlMessage::Recording(message) => return self.heard_about_recording(peer, message),
+                    message => message,
+                };
+                self.model.session.handle_message(self.now, peer, message);
                 self.drain();
             }
             NetMessage::DialFailed { peer, asked, why } => self.dial_failed(peer, asked, why),
@@ -229,7 +241,10 @@ impl Step<'_> {
             SoundMessage::Measured { ask, found } => {
                 self.model.measuring = false;
                 return match found {
-                    Ok(found) => self.reply(ask, &found),
+                    Ok(found) => {
+                        self.model.measured_round_trip = Some(found.round_trip_samples);
+                        self.reply(ask, &found);
+                    }
                     Err(error) => self.refuse(ask, error),
                 };
             }
@@ -299,6 +314,10 @@ impl Step<'_> {
     }
 
     fn take_card(&mut self, card: super::api::Card) {
+        // What was measured was another card's, or another block's.
+        if self.model.card.as_ref().is_none_or(|old| old.period_at_48k() != card.period_at_48k()) {
+            self.model.measured_round_trip = None;
+        }
         self.model.card = Some(card);
         self.model.card_trouble.clear();
         // PCM packets are one period long: another card may mean another stream.

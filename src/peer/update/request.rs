@@ -26,6 +26,7 @@ impl Step<'_> {
             "join" => &["code", "name"],
             "audio.set" => &["in", "out", "host", "channels", "period"],
             "me.set" => me::OPTIONS,
+            "rec.export" => &["format"],
             _ => &[],
         };
         let mut args = Args::new(action, texts, keys);
@@ -84,6 +85,13 @@ impl Step<'_> {
             "codec" | "frame" | "bitrate" => return self.set_format(ask, action, args),
             "kick" | "block" | "unblock" | "steward" => return self.about(ask, action, args),
             "link" => return self.link(ask, args),
+            "rec.start" | "rec.stop" | "rec.toggle" | "rec.grab" | "rec.agree" | "rec.refuse"
+            | "rec.mark" => {
+                return self.record(ask, action, args);
+            }
+            library if library.starts_with("rec.") && is_action(library) => {
+                return self.library(ask, action, args);
+            }
             "howl.release" => return self.release_howl(ask, args),
             "me.set" => return self.set_me(ask, args),
             "monitor" => self.set_monitor(gain(action, &mut args)?),
@@ -317,6 +325,10 @@ impl Step<'_> {
         self.done(ask);
         Ok(())
     }
+}
+
+fn is_action(name: &str) -> bool {
+    crate::peer::api::ACTIONS.iter().any(|spec| spec.name == name)
 }
 
 fn on_off(action: &str, args: &mut Args<'_>) -> Result<bool, ErrorReply> {

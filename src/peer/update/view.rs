@@ -12,8 +12,8 @@ use crate::domain::strip::DelayMode;
 use crate::domain::time::{Timestamp, samples_to_ms};
 use crate::peer::api::{
     Doctor, ErrorCode, ErrorReply, Finding, Format, Interface, Jam, Link, LinkFigures, ListedJam,
-    ListedPerson, Listing, Me, Participant, Path, Person, Place, Status, Strip, ThreadPriority, Ticket,
-    Topic,
+    ListedPerson, Listing, Me, Participant, Path, Person, Place, Recorded, Recording, Status, Strip,
+    ThreadPriority, Ticket, Topic,
 };
 use crate::peer::model::Model;
 use crate::protocol::session::CommandRefused;
@@ -70,8 +70,29 @@ pub(super) fn status(model: &Model, now: Timestamp) -> Status {
         threads: threads(model),
         levels: model.readings.levels.clone(),
         jam: jam(model),
+        recording: recording(model, now),
         addresses: model.listening.iter().cloned().collect(),
     }
+}
+
+/// The recording that runs.
+pub(super) fn recording(model: &Model, now: Timestamp) -> Option<Recording> {
+    let state = model.recording.state()?;
+    let is_asked = |one: &&crate::protocol::recording::Person| {
+        one.answer.is_some() || one.seat == Some(crate::domain::roster::Seat::Player)
+    };
+    let people = state.people.iter().filter(is_asked);
+    Some(Recording {
+        take: state.take.to_string(),
+        name: state.name.to_string(),
+        kind: super::record::take_kind(state.kind),
+        by: person(model, state.starter),
+        since_s: now.since(state.since).as_secs(),
+        yours: state.is_ours,
+        asks_you: state.is_asking,
+        people: people.map(|one| Recorded { who: person(model, one.peer), answer: one.answer }).collect(),
+        trouble: model.writing.get(&state.take).map(|writing| writing.trouble.clone()).unwrap_or_default(),
+    })
 }
 
 fn threads(model: &Model) -> Vec<ThreadPriority> {

@@ -31,6 +31,7 @@ mod track_writer;
 pub mod verify;
 mod wav;
 mod wav_read;
+pub mod withdraw;
 mod writer;
 
 pub use error::TakeError;

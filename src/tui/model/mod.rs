@@ -15,7 +15,8 @@ use super::why::Fix;
 use crate::domain::sharing::Field;
 use crate::domain::time::Timestamp;
 use crate::peer::api::{
-    Cards, Doctor, ErrorReply, InputLevel, Inputs, Link, Listing, MicState, Participant, Place, Status,
+    Cards, Doctor, ErrorReply, InputLevel, Inputs, Link, Listing, MicState, Participant, Place, Recording,
+    Status,
 };
 
 pub use open::{Measured, Overlay, Purpose, Setup, Step};
@@ -297,6 +298,12 @@ impl Model {
     #[must_use]
     pub fn place(&self) -> Place {
         self.status.as_ref().map_or(Place::Lobby, |status| status.place)
+    }
+
+    /// The recording that runs.
+    #[must_use]
+    pub fn recording(&self) -> Option<&Recording> {
+        self.status.as_ref()?.recording.as_ref()
     }
 
     /// Whether this peer sits in a jam.

@@ -36,6 +36,11 @@ pub enum Overlay {
         /// Typed so far.
         text: String,
     },
+    /// Someone wants to record: `y`, `n`, or later.
+    Recording {
+        /// The question.
+        question: String,
+    },
     /// How others find this peer.
     Invite {
         /// The ticket; empty until it came.

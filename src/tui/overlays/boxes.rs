@@ -27,6 +27,34 @@ pub(super) fn confirm(canvas: &mut Canvas<'_>, question: &str) {
     );
 }
 
+pub(super) fn recording(canvas: &mut Canvas<'_>, question: &str) {
+    let mut part = middle(canvas, 66, 9);
+    let mut inside = part.boxed("REC?", "Esc: later");
+    let width = inside.width().saturating_sub(2);
+    for (y, line) in (0..).zip(wrapped(question, usize::from(width)).into_iter().take(2)) {
+        inside.text(1, y, width, &line, Role::Text);
+    }
+    let words = [
+        "Your yes or no is signed with your key and kept with the recording.",
+        "Without a yes you are on no track, on nobody's disk.",
+    ];
+    let lines = words.into_iter().flat_map(|words| wrapped(words, usize::from(width)));
+    for (y, line) in (2..5).zip(lines) {
+        inside.text(1, y, width, &line, Role::Dim);
+    }
+    inside.line(
+        1,
+        6,
+        width,
+        &[
+            span("y", Role::Key),
+            span(" record me      ", Role::Text),
+            span("n", Role::Key),
+            span(" do not      (Enter is neither)", Role::Dim),
+        ],
+    );
+}
+
 pub(super) fn prompt(canvas: &mut Canvas<'_>, purpose: &Purpose, text: &str) {
     let (title, words) = match purpose {
         Purpose::NewJam => {

@@ -14,6 +14,7 @@ pub(in crate::tui) fn draw(model: &Model, canvas: &mut Canvas<'_>) {
         Overlay::Help { filter, chosen } => help::draw(model, canvas, filter, *chosen),
         Overlay::Palette { filter, chosen } => palette::draw(model, canvas, filter, *chosen),
         Overlay::Confirm { question, .. } => boxes::confirm(canvas, question),
+        Overlay::Recording { question } => boxes::recording(canvas, question),
         Overlay::Prompt { purpose, text } => boxes::prompt(canvas, purpose, text),
         Overlay::Invite { ticket, qr } => boxes::invite(canvas, ticket, qr),
         Overlay::Missing => boxes::missing(model, canvas),

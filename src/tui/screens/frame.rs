@@ -1,6 +1,6 @@
 //! What stands around every screen: the screens' names, the lamps, vital signs, the keys that count now.
 
-use crate::peer::api::{MicState, Place};
+use crate::peer::api::{MicState, Place, TakeKind};
 use crate::tui::action::{Action, ENTRIES, Place as KeyPlace, Tab};
 use crate::tui::canvas::{Canvas, span, wrapped};
 use crate::tui::key::Key;
@@ -35,9 +35,27 @@ pub(super) fn draw(model: &Model, canvas: &mut Canvas<'_>) {
 /// Whether others hear you, in words, at the right of the first row.
 pub(super) fn lamps(model: &Model, canvas: &mut Canvas<'_>) {
     let (text, role) = lamp(model);
-    let right = canvas.width().saturating_sub(2);
-    canvas.text_right(canvas.width(), 0, &format!(" {text}  "), Role::Text);
+    let mut right = canvas.width().saturating_sub(2);
+    if let Some((rec, role)) = rec_lamp(model) {
+        canvas.text_right(canvas.width(), 0, &format!(" {text}   {rec}  "), Role::Text);
+        right = canvas.text_right(right, 0, &rec, role).saturating_sub(3);
+    } else {
+        canvas.text_right(canvas.width(), 0, &format!(" {text}  "), Role::Text);
+    }
     canvas.text_right(right, 0, text, role);
+}
+
+/// Whether the jam is recorded, and you with it.
+pub(super) fn rec_lamp(model: &Model) -> Option<(String, Role)> {
+    let recording = model.recording()?;
+    let time = format!("{:02}:{:02}", recording.since_s / 60, recording.since_s % 60);
+    Some(match recording {
+        one if one.asks_you => ("REC you?".to_owned(), Role::Watch),
+        one if !one.trouble.is_empty() => ("REC FAILED".to_owned(), Role::Bad),
+        one if !one.yours => ("REC not you".to_owned(), Role::Dim),
+        one if one.kind == TakeKind::Grabbed => ("KEEPING".to_owned(), Role::Live),
+        _ => (format!("REC {time}"), Role::Bad),
+    })
 }
 
 /// The state in words, and how it looks.
@@ -163,6 +181,7 @@ pub(super) fn hints_of(model: &Model) -> Vec<(String, String)> {
             Overlay::Help { .. } | Overlay::Palette { .. } => {
                 fixed(&[("type", "to filter"), ("up/down", "pick"), ("Enter", "run"), ("Esc", "close")])
             }
+            Overlay::Recording { .. } => fixed(&[("y", "record me"), ("n", "do not"), ("Esc", "later")]),
             Overlay::Confirm { .. } => fixed(&[("y", "yes"), ("n", "no"), ("Esc", "no")]),
             Overlay::Prompt { .. } => fixed(&[("Enter", "do it"), ("Ctrl-U", "clear"), ("Esc", "close")]),
             Overlay::Why => fixed(&[("f", "fix it"), ("u", "undo"), ("Esc", "close")]),

@@ -1,6 +1,6 @@
 //! Small terminals: the jam in rows without details down to 40 columns, one line below that.
 
-use super::frame::{lamp, vitals};
+use super::frame::{lamp, rec_lamp, vitals};
 use super::jam::state;
 use super::words::{grade_of, grade_text, tint};
 use crate::tui::action::Tab;
@@ -15,7 +15,10 @@ use crate::tui::widgets::meter;
 pub(super) fn one_line(model: &Model, canvas: &mut Canvas<'_>) {
     let (word, role) = lamp(model);
     let width = canvas.width();
-    let used = canvas.text(0, 0, width, word, role);
+    let mut used = canvas.text(0, 0, width, word, role);
+    if let Some((rec, role)) = rec_lamp(model) {
+        used += 1 + canvas.text(used + 1, 0, width.saturating_sub(used + 1), &rec, role);
+    }
     let rest = match &model.toast {
         Some(toast) => format!(" {}", toast.text),
         None => format!(

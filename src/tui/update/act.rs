@@ -2,7 +2,7 @@
 
 use super::Step;
 use crate::domain::sharing::Field;
-use crate::peer::api::MicState;
+use crate::peer::api::{MicState, TakeKind};
 use crate::tui::action::{Action, Tab};
 use crate::tui::message::{Effect, How};
 use crate::tui::model::{Asked, Band, LobbyLine, Measured, Overlay, PeerLink, Purpose};
@@ -13,6 +13,15 @@ const FADER_DB: f32 = 1.0;
 const FADER_FAR_DB: f32 = 6.0;
 /// One press of `,` or `.`: six places on each side, as the row shows.
 const PAN_STEP: f32 = 1.0 / 6.0;
+
+/// What someone is asked who is to be recorded.
+pub(super) fn question(by: &str, kind: TakeKind) -> String {
+    let by = crate::domain::name::safe_line(by, 32);
+    match kind {
+        TakeKind::Grabbed => format!("{by} wants to keep what was played last. Are you on it?"),
+        TakeKind::Recorded | TakeKind::Imported => format!("{by} wants to record. Are you on it?"),
+    }
+}
 
 impl Step<'_> {
     pub(super) fn act(&mut self, action: Action) {
@@ -28,6 +37,13 @@ impl Step<'_> {
             }
             Action::Help => self.model.overlay = Some(Overlay::Help { filter: String::new(), chosen: 0 }),
             Action::Find => self.find(),
+            Action::Record => self.record(),
+            Action::Grab => self.change(&["rec.grab"]),
+            Action::MarkMoment => {
+                self.change(&["rec.mark"]);
+                self.say("this moment is marked");
+            }
+            Action::RefuseRecording => self.change(&["rec.refuse"]),
             Action::Undo => self.undo(),
             Action::Redo => self.redo(),
             Action::Stage => self.model.stage = !self.model.stage,
@@ -123,6 +139,18 @@ impl Step<'_> {
                 self.change(&words);
             }
             Action::Ask(words) => self.change(words),
+        }
+    }
+
+    /// Whoever is asked answers first.
+    fn record(&mut self) {
+        match self.model.recording() {
+            Some(recording) if recording.asks_you => {
+                let question = question(&recording.by.name, recording.kind);
+                self.model.overlay = Some(Overlay::Recording { question });
+            }
+            Some(recording) if !recording.yours => self.change(&["rec.agree"]),
+            _ => self.change(&["rec.toggle"]),
         }
     }
 

@@ -73,8 +73,6 @@ impl Step<'_> {
         }
         if let Some(action) = self.model.keymap.action(self.model.context(), key) {
             self.act(action);
-        } else if crate::tui::keymap::is_kept(key) {
-            self.say("there is no recording yet: nothing was recorded");
         }
     }
 
@@ -183,6 +181,13 @@ impl Step<'_> {
                     self.act(Action::Undo);
                 }
                 Code::Esc | Code::Enter | Code::Char('w' | 'q') => {}
+                _ => self.over_overlay(overlay, key),
+            },
+            Overlay::Recording { .. } => match key.code {
+                Code::Char('y') => self.change(&["rec.agree"]),
+                Code::Char('n' | 'N') => self.change(&["rec.refuse"]),
+                Code::Esc => self.say("you are on no track until you say yes: r asks again"),
+                // Enter is no answer.
                 _ => self.over_overlay(overlay, key),
             },
             Overlay::Invite { .. } | Overlay::Missing => match key.code {

@@ -364,6 +364,26 @@ impl Step<'_> {
                 self.chat(ChatLine { at: minute, who: String::new(), text: text.clone() });
                 self.say(&text);
             }
+            Event::RecordingAsked { by, kind, .. } => {
+                // What is being typed or read is not taken away: the lamp asks on.
+                if self.model.overlay.is_none() && self.model.writing.is_none() && self.model.setup.is_none()
+                {
+                    let question = super::act::question(&by.name, *kind);
+                    self.model.overlay = Some(Overlay::Recording { question });
+                }
+            }
+            Event::RecordingBegan { .. } | Event::RecordingAnswer { .. } | Event::RecordingEnded { .. } => {
+                if matches!(line.event, Event::RecordingEnded { .. })
+                    && matches!(self.model.overlay, Some(Overlay::Recording { .. }))
+                {
+                    self.model.overlay = None;
+                }
+                let text = safe_line(&line.event.to_string(), 200);
+                self.chat(ChatLine { at: minute, who: String::new(), text: text.clone() });
+                self.say(&text);
+            }
+            Event::TakeKept { trouble, .. } if !trouble.is_empty() => self.complain(&line.event.to_string()),
+            Event::TakeKept { .. } | Event::WithdrawalAnswered { .. } => self.say(&line.event.to_string()),
             Event::Joined { .. } => {
                 self.model.chat.clear();
                 self.model.overlay = None;
@@ -410,6 +430,7 @@ impl Step<'_> {
             | Event::Mic { .. }
             | Event::CardOpened { .. }
             | Event::LinkUp { .. }
+            | Event::TakesChanged
             | Event::HowlReleased { .. } => {}
         }
     }

@@ -31,6 +31,12 @@ pub struct Card {
 }
 
 impl Card {
+    /// Whether it is made of a clock: nobody hears what is played to it.
+    #[must_use]
+    pub const fn is_virtual(&self) -> bool {
+        self.clock.is_some()
+    }
+
     /// The period in samples of 48 kHz; 0 if it varies.
     #[must_use]
     pub const fn period_at_48k(&self) -> u32 {

@@ -5,7 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::super::rounded::hundredths;
-use super::{Card, Jam, Levels, MicState, ThreadPriority};
+use super::{Card, Jam, Levels, MicState, Recording, ThreadPriority};
 
 /// A person on the wire: the key is who they are, the name is what they call themselves.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -71,6 +71,9 @@ pub struct Status {
     pub levels: Levels,
     /// The jam; `null` in the lobby.
     pub jam: Option<Jam>,
+    /// The recording that runs in the jam; `null` if none does.
+    #[serde(default)]
+    pub recording: Option<Recording>,
     /// Addresses at which this peer listens, as others may type them.
     pub addresses: Vec<String>,
 }

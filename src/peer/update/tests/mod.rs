@@ -50,6 +50,8 @@ fn model(now: Timestamp, index: usize) -> Model {
         monitor: Gain::ZERO,
         muted: false,
         max_people: 8,
+        record_me: crate::protocol::recording::Policy::Ask,
+        recording: crate::peer::run::RecordingOptions::default(),
         recent: Vec::new(),
         blocked: BTreeMap::new(),
     };
