@@ -22,6 +22,8 @@ pub struct Paths {
 pub const IDENTITY_FILE: &str = "identity.key";
 /// What is remembered, in [`Paths::data`].
 pub const INDEX_FOLDER: &str = "index";
+/// Recordings, in [`Paths::data`], unless the config says where.
+pub const TAKES_FOLDER: &str = "takes";
 /// What was logged, in [`Paths::state`].
 pub const LOG_FOLDER: &str = "log";
 

@@ -11,7 +11,7 @@ use super::exit::{Outcome, Stop};
 use super::output::bug;
 use super::{demo, help, panic_report};
 use crate::config::Config;
-use crate::paths::{IDENTITY_FILE, INDEX_FOLDER, LOG_FOLDER};
+use crate::paths::{IDENTITY_FILE, INDEX_FOLDER, LOG_FOLDER, TAKES_FOLDER};
 use crate::peer::api::{ErrorCode, ErrorReply};
 use crate::tui::keymap::{Keymap, Override};
 use crate::tui::look::{Charset, ColorDepth, Look, Theme};
@@ -120,6 +120,7 @@ fn show(
         complaints,
         own_peer: child.is_some(),
         band_jam: (demo::JAM, demo::PLAYERS),
+        home: std::env::var("HOME").unwrap_or_default(),
         kept: kept(context),
         first,
     };
@@ -150,6 +151,7 @@ fn kept(context: &Context) -> Vec<(&'static str, String)> {
         ("settings", context.config_path()),
         ("key", paths.data.join(IDENTITY_FILE)),
         ("people, jams", paths.data.join(INDEX_FOLDER)),
+        ("recordings", paths.data.join(TAKES_FOLDER)),
         ("log", paths.state.join(LOG_FOLDER)),
     ]
     .map(|(what, path)| (what, path.display().to_string()))

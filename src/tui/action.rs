@@ -112,6 +112,22 @@ pub enum Action {
     Grab,
     /// Marks this moment of the recording.
     MarkMoment,
+    /// Calls the chosen take something else.
+    RenameTake,
+    /// Adds a word to find the chosen take by, or takes it away.
+    TagTake,
+    /// Says something about the chosen take.
+    NoteTake,
+    /// Writes the chosen take's tracks into a folder.
+    ExportTake,
+    /// Checks the chosen take.
+    VerifyTake,
+    /// Puts the chosen take into the bin.
+    DeleteTake,
+    /// Deletes the chosen take for good.
+    EraseTake,
+    /// Asks everyone who holds the chosen take to take oneself out of it.
+    WithdrawTake,
     /// Does not let oneself be recorded.
     RefuseRecording,
     /// Takes back the last change.
@@ -318,6 +334,14 @@ pub const ENTRIES: &[Entry] = &[
     entry(Action::Delay, "delay", &[k('d')], On(Tab::Jam), "", "hold: auto, quick, safe"),
     entry(Action::Release, "release", &[k('f')], On(Tab::Jam), "", "hear cut feedback again"),
     entry(Action::Invite, "invite_here", &[k('i')], On(Tab::Jam), "", "invite: ticket and QR code"),
+    entry(Action::ExportTake, "export", &[k('E')], On(Tab::Library), "export", "export the chosen take"),
+    entry(Action::RenameTake, "rename", &[k('e')], On(Tab::Library), "rename", "call it something else"),
+    entry(Action::TagTake, "tag", &[k('t')], On(Tab::Library), "tag", "a word to find it by"),
+    entry(Action::NoteTake, "note", &[k('n')], On(Tab::Library), "note", "say something about it"),
+    entry(Action::VerifyTake, "check", &[k('c')], On(Tab::Library), "check", "check it"),
+    entry(Action::DeleteTake, "delete", &[k('d')], On(Tab::Library), "delete", "into the bin, 30 days"),
+    entry(Action::EraseTake, "erase", &[], Palette, "", "takes: delete the chosen one for good"),
+    entry(Action::WithdrawTake, "withdraw", &[], Palette, "", "takes: have me taken out, everywhere"),
     entry(Action::Kick, "kick", &[], On(Tab::Jam), "", "remove the chosen player from the jam"),
     entry(Action::Steward, "steward", &[], On(Tab::Jam), "", "hand the jam to the chosen player"),
     entry(Action::Fix, "fix", &[k('f')], On(Tab::Doctor), "fix it", "do the marked fix"),

@@ -36,6 +36,7 @@ pub(super) fn model() -> Model {
         complaints: Vec::new(),
         own_peer: false,
         band_jam: ("House band", 3),
+        home: "/home/ana".to_owned(),
         kept: vec![
             ("settings", "~/.config/jamtty/config.toml".to_owned()),
             ("key", "~/.local/share/jamtty/default/identity.key".to_owned()),
@@ -317,6 +318,7 @@ pub(super) fn first_start() -> Model {
             complaints: Vec::new(),
             own_peer: true,
             band_jam: model.band_jam,
+            home: model.home.clone(),
             kept: model.kept.clone(),
             first: Some("Melodi".to_owned()),
         },

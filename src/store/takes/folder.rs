@@ -13,11 +13,8 @@ use super::error::TakeError;
 use super::{manifest, plain_file};
 use crate::domain::name::Name;
 use crate::domain::take::Take;
-use crate::paths::Paths;
+use crate::paths::{Paths, TAKES_FOLDER};
 use crate::store::atomic_file;
-
-/// The folder of takes, in [`Paths::data`].
-pub const TAKES_FOLDER: &str = "takes";
 
 /// Held locked in a take's folder while it is recorded; what it holds is given back to the disk when the take ends,
 /// so that a full disk has room for the last `take.json`.

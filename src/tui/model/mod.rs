@@ -1,5 +1,6 @@
 //! What the screen knows. Changed only by `update`; drawn by `screens`; no clock, no I/O.
 
+mod library;
 mod open;
 
 use std::collections::{BTreeMap, VecDeque};
@@ -19,6 +20,7 @@ use crate::peer::api::{
     Status,
 };
 
+pub use library::{Library, TakeField};
 pub use open::{Measured, Overlay, Purpose, Setup, Step};
 
 /// Chat lines kept: more than a screen shows, less than anybody reads back.
@@ -103,6 +105,10 @@ pub struct Model {
     pub band: Band,
     /// The jam that it opens, and how many it is.
     pub band_jam: (&'static str, u32),
+    /// Takes on the disk, as far as they were asked for.
+    pub library: Library,
+    /// The home folder of whoever looks: `~` in what is typed; empty if there is none.
+    pub home: String,
     /// Where things are kept: what, and the file or folder.
     pub kept: Vec<(&'static str, String)>,
     /// Requests without an answer yet.
@@ -181,6 +187,14 @@ pub struct Undo {
 /// What a reply is the answer to.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Asked {
+    /// The takes on the disk.
+    Takes,
+    /// One take, of this id.
+    Take(String),
+    /// The check of a take.
+    Verified,
+    /// The export of a take.
+    Exported,
     Status,
     Listing,
     Links,
@@ -227,6 +241,8 @@ pub struct Start {
     pub own_peer: bool,
     /// The jam that the house band opens, and how many it is.
     pub band_jam: (&'static str, u32),
+    /// The home folder of whoever looks; empty if there is none.
+    pub home: String,
     /// Where things are kept: what, and the file or folder.
     pub kept: Vec<(&'static str, String)>,
     /// The first start: the first steps come by themselves, with this name offered.
@@ -280,6 +296,8 @@ impl Model {
             tone_until: None,
             band: Band::Away,
             band_jam: start.band_jam,
+            library: Library::default(),
+            home: start.home,
             kept: start.kept,
             asked: BTreeMap::new(),
             last_id: 0,

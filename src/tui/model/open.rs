@@ -77,6 +77,15 @@ pub enum Purpose {
     Own(Field),
     /// Filters the lobby.
     Filter,
+    /// Words that takes are looked for with.
+    FindTakes,
+    /// Something of the take of this id.
+    Take {
+        /// What.
+        field: super::TakeField,
+        /// Which.
+        id: String,
+    },
 }
 
 /// What became of the wish to know the round trip.

@@ -4,7 +4,7 @@ use super::middle;
 use crate::domain::sharing::Field;
 use crate::tui::canvas::{Canvas, fit, span, tail, wrapped};
 use crate::tui::look::{Charset, Role};
-use crate::tui::model::{Model, Purpose};
+use crate::tui::model::{Model, Purpose, TakeField};
 use crate::tui::screens;
 
 pub(super) fn confirm(canvas: &mut Canvas<'_>, question: &str) {
@@ -71,6 +71,13 @@ pub(super) fn prompt(canvas: &mut Canvas<'_>, purpose: &Purpose, text: &str) {
             let (title, words) = own_field(*field);
             (title.to_owned(), words)
         }
+        Purpose::FindTakes => {
+            ("Find takes".to_owned(), "Name, player, instrument, tag, note, 2026-11. Empty: all.")
+        }
+        Purpose::Take { field, .. } => {
+            let (title, words) = take_field(*field);
+            (title.to_owned(), words)
+        }
         Purpose::Filter => ("Find".to_owned(), "A name, a jam or an instrument."),
     };
     let mut part = middle(canvas, 66, 6);
@@ -84,6 +91,16 @@ pub(super) fn prompt(canvas: &mut Canvas<'_>, purpose: &Purpose, text: &str) {
     let shown = tail(&shown, usize::from(width.saturating_sub(3)));
     inside.line(1, 1, width, &[span("> ", Role::Key), span(shown, Role::Text), span("_", Role::Key)]);
     inside.text(1, 3, width, words, Role::Dim);
+}
+
+/// What is asked about a take.
+const fn take_field(field: TakeField) -> (&'static str, &'static str) {
+    match field {
+        TakeField::Name => ("Name of the take", "Its folder keeps the name it has."),
+        TakeField::Tag => ("Tag", "A word to find it by; one that it has is taken away."),
+        TakeField::Note => ("Note", "In your own words; empty: none."),
+        TakeField::Export => ("Export to", "A folder that is not there yet: WAV, Reaper, Audacity."),
+    }
 }
 
 /// What a field of the own card is asked for with.

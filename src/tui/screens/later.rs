@@ -4,7 +4,7 @@ use crate::tui::action::Tab;
 use crate::tui::canvas::{Canvas, wrapped};
 use crate::tui::look::Role;
 
-/// Draws one of the three.
+/// Draws one of the two.
 pub(super) fn draw(tab: Tab, canvas: &mut Canvas<'_>) {
     let mut inside = canvas.boxed(tab.name(), "not there yet");
     let width = inside.width().saturating_sub(4);
@@ -32,7 +32,7 @@ pub(in crate::tui) fn words(tab: Tab) -> [(&'static str, Role); 3] {
                 Role::Text,
             ),
         ],
-        Tab::Board => [
+        _ => [
             (
                 "Here will be messages that stay: topics, signed by each writer, kept on the devices that met.",
                 Role::Text,
@@ -43,14 +43,6 @@ pub(in crate::tui) fn words(tab: Tab) -> [(&'static str, Role); 3] {
             ),
             (
                 "Today: c in a jam, or `jamtty do chat \"from the top?\"`; `jamtty watch chat` follows it.",
-                Role::Text,
-            ),
-        ],
-        _ => [
-            ("Here will be your recordings: one file a player, the mix, marks, who agreed.", Role::Text),
-            ("The peer records nothing yet, so nobody is recorded by this program.", Role::Dim),
-            (
-                "Today: `jamtty peer --out-file heard.wav` plays into a file instead of a sound card.",
                 Role::Text,
             ),
         ],

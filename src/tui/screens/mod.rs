@@ -5,6 +5,7 @@ mod frame;
 mod jam;
 mod jam_side;
 pub(in crate::tui) mod later;
+mod library;
 mod lobby;
 mod me;
 mod setup;
@@ -69,7 +70,8 @@ fn draw_on(model: &Model, canvas: &mut Canvas<'_>) {
                 Tab::Lobby => lobby::draw(model, &mut inside),
                 Tab::Jam if model.in_jam() => jam::draw(model, &mut inside),
                 Tab::Jam => jam::nowhere(model, &mut inside),
-                Tab::Library | Tab::Tinies | Tab::Board => later::draw(model.tab, &mut inside),
+                Tab::Library => library::draw(model, &mut inside),
+                Tab::Tinies | Tab::Board => later::draw(model.tab, &mut inside),
                 Tab::Me => me::draw(model, &mut inside),
                 Tab::Doctor => doctor::draw(model, &mut inside),
             }

@@ -5,7 +5,7 @@ use crate::domain::sharing::Field;
 use crate::peer::api::{MicState, TakeKind};
 use crate::tui::action::{Action, Tab};
 use crate::tui::message::{Effect, How};
-use crate::tui::model::{Asked, Band, LobbyLine, Measured, Overlay, PeerLink, Purpose};
+use crate::tui::model::{Asked, Band, LobbyLine, Measured, Overlay, PeerLink, Purpose, TakeField};
 
 /// One press of an arrow.
 const FADER_DB: f32 = 1.0;
@@ -43,6 +43,14 @@ impl Step<'_> {
                 self.change(&["rec.mark"]);
                 self.say("this moment is marked");
             }
+            Action::RenameTake => self.type_of_take(TakeField::Name),
+            Action::TagTake => self.type_of_take(TakeField::Tag),
+            Action::NoteTake => self.type_of_take(TakeField::Note),
+            Action::ExportTake => self.type_of_take(TakeField::Export),
+            Action::VerifyTake => self.verify_take(),
+            Action::DeleteTake => self.delete_take(),
+            Action::EraseTake => self.erase_take(),
+            Action::WithdrawTake => self.withdraw_from_take(),
             Action::RefuseRecording => self.change(&["rec.refuse"]),
             Action::Undo => self.undo(),
             Action::Redo => self.redo(),
@@ -169,6 +177,9 @@ impl Step<'_> {
         self.model.stage = false;
         self.model.tab = tab;
         self.look_again();
+        if tab == Tab::Library {
+            self.look_at_takes();
+        }
     }
 
     fn neighbour(&mut self, by: usize) {
@@ -190,6 +201,10 @@ impl Step<'_> {
     fn find(&mut self) {
         match self.model.tab {
             Tab::Lobby => self.prompt(Purpose::Filter, ""),
+            Tab::Library => {
+                let filter = self.model.library.filter.clone();
+                self.prompt(Purpose::FindTakes, &filter);
+            }
             _ => self.act(Action::Palette),
         }
     }
@@ -247,11 +262,15 @@ impl Step<'_> {
             Tab::Jam => self.model.people().len() + 1,
             Tab::Doctor => self.model.links.len(),
             Tab::Me => Field::ALL.len(),
-            Tab::Library | Tab::Tinies | Tab::Board => 0,
+            Tab::Library => self.model.library.cards().len(),
+            Tab::Tinies | Tab::Board => 0,
         };
         let chosen = self.model.chosen(self.model.tab, count);
         let moved = chosen.saturating_add_signed(by).min(count.saturating_sub(1));
         self.model.chosen.insert(self.model.tab, moved);
+        if self.model.tab == Tab::Library {
+            self.look_at_take();
+        }
     }
 
     fn open(&mut self) {

@@ -124,8 +124,7 @@ impl Step<'_> {
             Overlay::Confirm { doing, quit, .. } => match key.code {
                 Code::Char('y') => {
                     for words in doing.iter() {
-                        let words: Vec<&str> = words.iter().map(String::as_str).collect();
-                        self.change(&words);
+                        self.confirmed(words);
                     }
                     if *quit {
                         self.quit();
@@ -228,6 +227,11 @@ impl Step<'_> {
             Purpose::NewJam if text.is_empty() => self.ask_to_join("", &["new"]),
             Purpose::NewJam => self.ask_to_join(text, &["new", &format!("name={text}")]),
             Purpose::Own(field) => self.said_of_me(field, text),
+            Purpose::FindTakes => {
+                self.model.library.filter = text.to_owned();
+                self.look_at_takes();
+            }
+            Purpose::Take { field, id } => self.typed_of_take(field, &id, text),
             _ if text.is_empty() => {}
             Purpose::Address => {
                 self.say("looking for it; others see you come");

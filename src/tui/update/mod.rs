@@ -2,6 +2,7 @@
 
 mod act;
 mod keys;
+mod library;
 mod me;
 mod mouse;
 pub(in crate::tui) mod peer;
@@ -130,9 +131,14 @@ impl Step<'_> {
     }
 
     fn say(&mut self, text: &str) {
+        self.log(&safe_line(text, 200));
+        self.show_word(text);
+    }
+
+    /// As [`Self::say`], of what stands in the log already.
+    fn show_word(&mut self, text: &str) {
         let until = Timestamp::from_micros(self.now.micros() + TOAST_US);
         let text = safe_line(text, 200);
-        self.log(&text);
         // What went wrong stays until it was seen.
         if !self.model.toast.as_ref().is_some_and(|toast| toast.error) {
             self.model.toast = Some(Toast { text, until: Some(until), error: false });
@@ -140,8 +146,13 @@ impl Step<'_> {
     }
 
     fn complain(&mut self, text: &str) {
+        self.log(&safe_line(text, 300));
+        self.show_complaint(text);
+    }
+
+    /// As [`Self::complain`], of what stands in the log already.
+    fn show_complaint(&mut self, text: &str) {
         let text = safe_line(text, 300);
-        self.log(&text);
         self.model.toast = Some(Toast { text, until: None, error: true });
     }
 }

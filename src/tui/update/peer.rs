@@ -151,6 +151,25 @@ impl Step<'_> {
                     }
                 }
             }
+            Asked::Takes => {
+                if let Some(takes) = self.read(result) {
+                    self.takes_came(takes);
+                }
+            }
+            Asked::Take(id) => {
+                // Gone meanwhile: the list says so, too.
+                if let Ok(Ok(shown)) = result.map(serde_json::from_value) {
+                    self.take_came(&id, shown);
+                }
+            }
+            Asked::Verified => {
+                let verified = self.read(result);
+                self.verified(verified);
+            }
+            Asked::Exported => {
+                let moved = self.read(result);
+                self.exported(moved);
+            }
             Asked::Tone(on) => match result {
                 Ok(_) => {
                     self.model.tone = on;
@@ -362,8 +381,9 @@ impl Step<'_> {
             | Event::LinkBack { .. } => {
                 let text = safe_line(&line.event.to_string(), 200);
                 self.chat(ChatLine { at: minute, who: String::new(), text: text.clone() });
-                self.say(&text);
+                self.show_word(&text);
             }
+            Event::TakesChanged => self.takes_changed(),
             Event::RecordingAsked { by, kind, .. } => {
                 // What is being typed or read is not taken away: the lamp asks on.
                 if self.model.overlay.is_none() && self.model.writing.is_none() && self.model.setup.is_none()
@@ -380,19 +400,23 @@ impl Step<'_> {
                 }
                 let text = safe_line(&line.event.to_string(), 200);
                 self.chat(ChatLine { at: minute, who: String::new(), text: text.clone() });
-                self.say(&text);
+                self.show_word(&text);
             }
-            Event::TakeKept { trouble, .. } if !trouble.is_empty() => self.complain(&line.event.to_string()),
-            Event::TakeKept { .. } | Event::WithdrawalAnswered { .. } => self.say(&line.event.to_string()),
+            Event::TakeKept { trouble, .. } if !trouble.is_empty() => {
+                self.show_complaint(&line.event.to_string())
+            }
+            Event::TakeKept { .. } | Event::WithdrawalAnswered { .. } => {
+                self.show_word(&line.event.to_string())
+            }
             Event::Joined { .. } => {
                 self.model.chat.clear();
                 self.model.overlay = None;
                 if self.model.toast.as_ref().is_some_and(|toast| toast.error) {
                     self.model.toast = None;
                 }
-                self.say(&line.event.to_string());
+                self.show_word(&line.event.to_string());
             }
-            Event::Left { .. } => self.say(&line.event.to_string()),
+            Event::Left { .. } => self.show_word(&line.event.to_string()),
             Event::HowlCut { .. } => {
                 let key = self
                     .model
@@ -409,10 +433,10 @@ impl Step<'_> {
             | Event::CardLost { .. }
             | Event::Warning { .. }
             | Event::JoinRefused { .. }
-            | Event::Ended { .. } => self.complain(&line.event.to_string()),
+            | Event::Ended { .. } => self.show_complaint(&line.event.to_string()),
             Event::CardRestored { .. } => {
                 self.model.toast = None;
-                self.say(&line.event.to_string());
+                self.show_word(&line.event.to_string());
             }
             Event::Panic { on: true } => {
                 let text = "PANIC: silent both ways; the same key undoes it".to_owned();
@@ -430,7 +454,6 @@ impl Step<'_> {
             | Event::Mic { .. }
             | Event::CardOpened { .. }
             | Event::LinkUp { .. }
-            | Event::TakesChanged
             | Event::HowlReleased { .. } => {}
         }
     }
