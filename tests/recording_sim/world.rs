@@ -323,6 +323,9 @@ impl World {
             return;
         }
         let victim = self.below(self.keys.len());
+        if victim == liar {
+            return; // Its own word, truly signed, is no lie.
+        }
         let running: Vec<TakeId> =
             self.machines.iter().filter_map(|machine| machine.state().map(|state| state.take)).collect();
         let Some(take) = running.first().copied() else { return };
@@ -390,7 +393,8 @@ impl World {
     pub(crate) fn assert_agreed(&mut self) {
         let honest: Vec<usize> =
             self.inside.iter().copied().filter(|index| self.liar != Some(*index)).collect();
-        let members: BTreeSet<PeerId> = self.inside.iter().map(|index| self.key(*index)).collect();
+        // What a liar says of itself may differ from one to the next: that is its own affair.
+        let members: BTreeSet<PeerId> = honest.iter().map(|index| self.key(*index)).collect();
         let view = |index: &usize| {
             self.machines[*index].state().map(|state| {
                 let words: Vec<_> = state

@@ -85,6 +85,14 @@ impl RecordingMachine {
             self.end(EndWhy::Stopped);
         }
         self.tell_all(from);
+        // Our own Hello may have come before they knew us: if it was ours, it is over. Of anyone else's they ignore it.
+        let runs = |take| self.running.as_ref().is_some_and(|running| running.take == take);
+        if let (Some(take), Some(session)) = (hello.running, self.session)
+            && !runs(take)
+        {
+            let why = StopWhy::Wanted;
+            self.send(from, RecordingMessage::Stopped(RecordingStopped { session, take, why }));
+        }
     }
 
     fn on_ask(&mut self, from: PeerId, ask: &RecordingAsk) {
@@ -220,7 +228,8 @@ impl RecordingMachine {
             Answer::Yes | Answer::No if who == me => RecordingEvent::OwnAnswer { consent, before },
             Answer::Yes | Answer::No => RecordingEvent::Answered { consent, before },
         });
-        if me == from || me == starter {
+        // A word of our own that came back to us is said to everyone, too: it is new to whoever missed it.
+        if me == from || me == starter || who == me {
             for to in self.linked().into_iter().filter(|to| *to != from && *to != who) {
                 self.send(to, message.clone());
             }

@@ -326,6 +326,11 @@ impl RecordingMachine {
         self.event(RecordingEvent::Began { take, starter, kind, name, resumed });
         if let Some(wish) = unsigned {
             self.wish(wish);
+        } else if let Some(own) =
+            self.running.as_ref().and_then(|running| running.words.get(&self.me)).cloned()
+        {
+            // Those who did not know us while we were away dropped it when it was passed on.
+            self.send_everyone(&RecordingMessage::Answer(own));
         }
     }
 
