@@ -328,3 +328,88 @@ pub(super) fn first_start() -> Model {
     first.status = model.status.take();
     first
 }
+
+/// A Library with takes of every kind, the first one chosen.
+pub(super) fn library() -> Model {
+    use crate::peer::api::{
+        Answer, Mark, Person, Recorded, TakeCard, TakeKind, TakeShown, TakeState, TakeTrack, Takes, TrackKind,
+    };
+    let person = |name: &str| Person { key: "07".repeat(32), name: name.to_owned() };
+    let card = |id: &str, name: &str, length_s: f64, kind, state| TakeCard {
+        id: id.repeat(8),
+        name: name.to_owned(),
+        jam: "Kitchen".to_owned(),
+        started: "2026-11-22T18:29:00.000Z".to_owned(),
+        length_s,
+        kind,
+        state,
+        players: vec!["Ana".to_owned(), "Bo".to_owned()],
+        instruments: vec!["bass".to_owned()],
+        tracks: 3,
+        bytes: 31_000_000,
+        tags: vec!["blues".to_owned(), "bridge-good".to_owned()],
+        note: "take the ending from this one".to_owned(),
+    };
+    let cards = vec![
+        card("3f2a", "Kitchen blues 3", 252.0, TakeKind::Recorded, TakeState::Ended),
+        card("4f2a", "Kitchen blues 2 \u{202e}evil", 400.4, TakeKind::Recorded, TakeState::Recovered),
+        card("5f2a", "grabbed", 180.0, TakeKind::Grabbed, TakeState::Ended),
+    ];
+    let track = |number, kind, who: Option<&str>, concealed_s| TakeTrack {
+        number,
+        kind,
+        who: who.map(person),
+        channels: 1,
+        files: vec![format!("{number:02}.flac")],
+        concealed_s,
+        gaps: Vec::new(),
+    };
+    let shown = TakeShown {
+        take: cards[0].clone(),
+        folder: "/home/ana/.local/share/jamtty/default/takes/2026-11-22T18-29_kitchen-blues-3".to_owned(),
+        started_by: person("Bo"),
+        tracks: vec![
+            track(1, TrackKind::Own, Some("Ana"), 0.0),
+            track(2, TrackKind::Heard, Some("Bo"), 0.42),
+            track(3, TrackKind::Mix, None, 0.0),
+        ],
+        answers: vec![
+            Recorded { who: person("Ana"), answer: Some(Answer::Yes) },
+            Recorded { who: person("Cy"), answer: Some(Answer::No) },
+        ],
+        marks: vec![Mark { at: 48_000 * 61, text: "bridge".to_owned() }],
+        log: Vec::new(),
+    };
+    let mut model = in_jam();
+    model.tab = Tab::Library;
+    model.library.takes = Some(Takes {
+        takes: cards,
+        broken: Vec::new(),
+        used_bytes: 93_000_000,
+        free_bytes: 88_000_000_000,
+        minutes_left: 900,
+        folder: "/home/ana/takes".to_owned(),
+    });
+    model.library.shown = Some(shown);
+    model
+}
+
+/// A jam that is recorded by Bo.
+pub(super) fn recorded(yours: bool, asks_you: bool) -> Model {
+    use crate::peer::api::{Person, Recording, TakeKind};
+    let mut model = in_jam();
+    if let Some(status) = &mut model.status {
+        status.recording = Some(Recording {
+            take: "3f2a".repeat(8),
+            name: "Kitchen 1".to_owned(),
+            kind: TakeKind::Recorded,
+            by: Person { key: "08".repeat(32), name: "Bo".to_owned() },
+            since_s: 133,
+            yours,
+            asks_you,
+            people: Vec::new(),
+            trouble: String::new(),
+        });
+    }
+    model
+}

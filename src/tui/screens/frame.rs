@@ -239,6 +239,9 @@ pub(super) fn hints_of(model: &Model) -> Vec<(String, String)> {
         hints.insert(at + 1, (shown(model, Action::Panic), "PANIC".to_owned()));
     }
     hints.push((shown(model, Action::Why), "why?".to_owned()));
+    if model.in_jam() && model.tab == Tab::Jam {
+        hints.push((shown(model, Action::Record), "rec".to_owned()));
+    }
     hints.push((shown(model, Action::Leave), if model.in_jam() { "leave" } else { "quit" }.to_owned()));
     hints
 }

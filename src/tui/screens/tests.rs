@@ -110,7 +110,26 @@ fn states() -> Vec<(&'static str, Model)> {
             }),
         ),
         ("stage", with(fixture::in_jam(), |model| model.stage = true)),
-        ("library", tab(Tab::Library)),
+        ("library", fixture::library()),
+        ("library_not_known", tab(Tab::Library)),
+        (
+            "library_empty",
+            with(fixture::library(), |model| {
+                model.library.shown = None;
+                if let Some(takes) = &mut model.library.takes {
+                    takes.takes.clear();
+                }
+            }),
+        ),
+        ("recorded", fixture::recorded(true, false)),
+        ("recorded_without_you", fixture::recorded(false, false)),
+        (
+            "recording_asked",
+            with(fixture::recorded(false, true), |model| {
+                let question = "Bo wants to record. Are you on it?".to_owned();
+                model.overlay = Some(Overlay::Recording { question });
+            }),
+        ),
         ("tinies", tab(Tab::Tinies)),
         ("board", tab(Tab::Board)),
         ("me", tab(Tab::Me)),

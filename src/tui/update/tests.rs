@@ -375,3 +375,46 @@ fn the_own_card_is_changed_line_by_line_and_taken_back() {
     assert_eq!(typed(&mut model, &instead("^_^")), ["me.set avatar=^_^"], "it can be mended");
     assert_eq!(typed(&mut model, &chars("u")), ["me.set avatar=<3"]);
 }
+
+#[test]
+fn recording_is_one_key_and_whoever_is_asked_is_never_taken_at_enter() {
+    let mut model = fixture::in_jam();
+    assert_eq!(typed(&mut model, &chars("r")), ["rec.toggle"]);
+    assert_eq!(typed(&mut model, &chars("R")), ["rec.grab"]);
+    assert_eq!(typed(&mut model, &chars("MN")), ["rec.mark", "rec.refuse"]);
+    let mut model = fixture::recorded(false, true);
+    // The question opens again with r, and only y and n answer it.
+    assert_eq!(typed(&mut model, &chars("r")), [] as [String; 0]);
+    assert!(matches!(model.overlay, Some(Overlay::Recording { .. })));
+    assert_eq!(typed(&mut model, &[Key::plain(Code::Enter)]), [] as [String; 0]);
+    assert!(model.overlay.is_some());
+    assert_eq!(typed(&mut model, &[Key::char('x')]), ["panic.toggle"]);
+    assert_eq!(typed(&mut model, &chars("y")), ["rec.agree"]);
+    assert_eq!(model.overlay, None);
+    assert_eq!(typed(&mut model, &chars("rn")), ["rec.refuse"]);
+}
+
+#[test]
+fn what_is_done_to_a_take_is_done_to_the_chosen_one_by_its_id() {
+    let mut model = fixture::library();
+    let (first, second) = ("3f2a".repeat(8), "4f2a".repeat(8));
+    assert_eq!(typed(&mut model, &[Key::plain(Code::Down)]), [format!("rec.show {second}")]);
+    assert_eq!(typed(&mut model, &[Key::plain(Code::Up)]), [format!("rec.show {first}")]);
+    assert_eq!(typed(&mut model, &chars("c")), [format!("rec.verify {first}")]);
+    // d asks, y does, u takes it back; Enter is neither.
+    assert_eq!(typed(&mut model, &chars("d")), [] as [String; 0]);
+    assert_eq!(typed(&mut model, &[Key::plain(Code::Enter)]), [] as [String; 0]);
+    assert_eq!(typed(&mut model, &chars("y")), [format!("rec.rm {first}")]);
+    assert_eq!(typed(&mut model, &chars("u")), [format!("rec.undo {first}")]);
+    let enter = [Key::plain(Code::Enter)];
+    assert_eq!(typed(&mut model, &[&chars("tslow")[..], &enter].concat()), [format!("rec.tag {first} slow")]);
+    assert_eq!(
+        typed(&mut model, &[&chars("tblues")[..], &enter].concat()),
+        [format!("rec.untag {first} blues")]
+    );
+    assert_eq!(
+        typed(&mut model, &[&chars("E")[..], &enter].concat()),
+        [format!("rec.export {first} /home/ana/Kitchen-blues-3")]
+    );
+    assert_eq!(typed(&mut model, &[&chars("/ana waltz")[..], &enter].concat()), ["rec.ls ana waltz"]);
+}
