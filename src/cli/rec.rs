@@ -21,7 +21,7 @@ pub(super) fn run(context: &Context, command: &RecCommand) -> Outcome {
         RecCommand::Refuse => ask(context, "rec.refuse", &[]),
         RecCommand::Mark { text } => ask(context, "rec.mark", text),
         RecCommand::Ls { words } => library(context, "rec.ls", words),
-        RecCommand::Show(arg) => library(context, "rec.show", &[arg.take.clone()]),
+        RecCommand::Show(arg) => library(context, "rec.show", std::slice::from_ref(&arg.take)),
         RecCommand::Rename { take, name } => library(context, "rec.rename", &[take.clone(), name.clone()]),
         RecCommand::Tag { take, tags, remove } => {
             let action = if *remove { "rec.untag" } else { "rec.tag" };
@@ -36,13 +36,13 @@ pub(super) fn run(context: &Context, command: &RecCommand) -> Outcome {
         }
         RecCommand::Import { folder } => library(context, "rec.import", &[absolute(folder)?]),
         // Others are asked: that takes a peer that meets them.
-        RecCommand::Withdraw(arg) => ask(context, "rec.withdraw", &[arg.take.clone()]),
+        RecCommand::Withdraw(arg) => ask(context, "rec.withdraw", std::slice::from_ref(&arg.take)),
         RecCommand::Rm { take, forever } => {
             let mut words = vec![take.clone()];
             words.extend(forever.then(|| "forever".to_owned()));
             library(context, "rec.rm", &words)
         }
-        RecCommand::Undo(arg) => library(context, "rec.undo", &[arg.take.clone()]),
+        RecCommand::Undo(arg) => library(context, "rec.undo", std::slice::from_ref(&arg.take)),
     }
 }
 

@@ -1,6 +1,6 @@
 //! The recorder: what is sent and what is heard, lined up, kept in memory for a while, and written where it is wanted.
 //!
-//! World: worker. Two threads: the *collector* empties the taps of the callbacks into [`lines`] on one time line, the
+//! World: worker. Two threads: the *collector* empties the taps of the callbacks into `lines` on one time line, the
 //! *writer* takes from there and gives to [`TakeSink`]s. So a slow disk costs memory first, and only when that is over
 //! a marked gap; the sound never waits. Neither knows what a file is.
 //!

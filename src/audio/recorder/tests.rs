@@ -525,7 +525,7 @@ fn a_line_is_the_same_after_memory_and_late_samples_have_no_place() {
     lines.lines.get_mut(&who).unwrap().write(10_000, &[[1.0; 2]; 100]);
     let mut out = vec![[0.0; 2]; PIECE as usize];
     for number in 0..2 {
-        let piece = lines.lines[&who].pieces[&number].clone();
+        let piece = Arc::clone(&lines.lines[&who].pieces[&number]);
         piece.read(0..PIECE as usize, &mut out);
         for range in &piece.present {
             for n in range.clone() {
