@@ -109,7 +109,8 @@ fn who_agrees_is_on_the_take_whole_and_who_refuses_is_on_nobodys() {
     for shown in [&of_ana, &of_bo] {
         let no = shown["answers"].as_array().unwrap().iter().find(|one| one["who"]["key"] == *cy_key);
         assert_eq!(no.unwrap()["answer"], "no", "{shown}");
-        assert!(shown["take"]["length_s"].as_f64().unwrap() >= 4.0, "{shown}");
+        // Both ends are known to 40 ms: that is how often the recorder looks.
+        assert!(shown["take"]["length_s"].as_f64().unwrap() >= 3.9, "{shown}");
     }
     for peer in [&ana, &bo] {
         let verified = peer.tell("rec.verify", &["Slow waltz"]);

@@ -183,6 +183,8 @@ pub(super) struct Lines {
     /// Where the card stood still, and for how long, as it is on the time line.
     pub(super) standstills: VecDeque<Range<u64>>,
     memory_s: u32,
+    /// A take is being written: the disk may stand still.
+    pub(super) is_written: bool,
 }
 
 /// Standstills of the card that are remembered.
@@ -191,11 +193,11 @@ const STANDSTILLS_MAX: usize = 256;
 impl Lines {
     pub(super) fn new() -> Self {
         let (lines, standstills) = (BTreeMap::new(), VecDeque::new());
-        Self { lines, sealed: 0, oldest: 0, standstills, memory_s: MEMORY_MIN_S }
+        Self { lines, sealed: 0, oldest: 0, standstills, memory_s: 0, is_written: false }
     }
 
     pub(super) fn remember(&mut self, seconds: u32) {
-        self.memory_s = seconds.max(MEMORY_MIN_S);
+        self.memory_s = seconds;
     }
 
     pub(super) fn stood_still(&mut self, range: Range<u64>) {
@@ -217,7 +219,8 @@ impl Lines {
             }
         }
         // Four seconds more than asked for: whoever wants the last minutes needs a moment to take them.
-        let kept = samples(self.memory_s + 4) / PIECE;
+        let least = if self.is_written { MEMORY_MIN_S } else { 0 };
+        let kept = samples(self.memory_s.max(least) + 4) / PIECE;
         self.oldest = self.oldest.max(sealed.saturating_sub(kept));
         while self.bytes() > MEMORY_BYTES_MAX && self.oldest < sealed {
             self.oldest += 4;

@@ -47,7 +47,7 @@ const IDLE: Duration = Duration::from_secs(1);
 /// that long is in trouble already.
 const ORDERS: usize = 512;
 
-/// What is kept in memory at least, in seconds: what a disk may stand still for.
+/// What is kept in memory at least while a take is written, in seconds: what a disk may stand still for.
 const MEMORY_MIN_S: u32 = 20;
 
 /// What is kept in memory at most, all lines together. With more players it reaches less far back.

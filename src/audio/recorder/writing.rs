@@ -96,6 +96,7 @@ impl Writer {
             writing.from = writing.from.max(lock(&self.lines).oldest * PIECE).min(head);
             writing.next = writing.from;
             self.takes.push(writing);
+            lock(&self.lines).is_written = true;
             return;
         }
         let take = match &order {
@@ -129,6 +130,7 @@ impl Writer {
             }
             if writing.is_over() {
                 let ended = self.takes.swap_remove(index).end();
+                lock(&self.lines).is_written = !self.takes.is_empty();
                 (self.tell)(ended);
             }
         }
