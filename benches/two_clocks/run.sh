@@ -12,14 +12,14 @@ mkdir -m 700 "$work/run"
 export HOME=$work XDG_RUNTIME_DIR=$work/run JACK_NO_AUDIO_RESERVATION=1 CLOCK_ERROR_PPM=$ppm
 CLOCK_ERROR_SINCE_NS=$(python3 -c 'import time; print(time.clock_gettime_ns(time.CLOCK_MONOTONIC))')
 export CLOCK_ERROR_SINCE_NS
-wrong() { LD_PRELOAD=$work/clock_error.so "$@"; }
-wrong jackd -R -n clocks-a -d dummy -r 48000 -p 64 > "$work/jack-a.log" 2>&1 &
+wrong=$work/clock_error.so
+LD_PRELOAD=$wrong jackd -R -n clocks-a -d dummy -r 48000 -p 64 > "$work/jack-a.log" 2>&1 &
 jackd -R -n clocks-b -d dummy -r 48000 -p 64 > "$work/jack-b.log" 2>&1 &
 sleep 1
 peer=(--audio jack --channels 1 --codec pcm16)
 JACK_DEFAULT_SERVER=clocks-b "$jamtty" --iface lo --profile b peer --new clocks "${peer[@]}" > "$work/b.log" 2>&1 &
 sleep 1
-JACK_DEFAULT_SERVER=clocks-a wrong "$jamtty" --iface lo --profile a peer --join clocks "${peer[@]}" > "$work/a.log" 2>&1 &
+JACK_DEFAULT_SERVER=clocks-a LD_PRELOAD=$wrong "$jamtty" --iface lo --profile a peer --join clocks "${peer[@]}" > "$work/a.log" 2>&1 &
 sleep 15
 end=$((SECONDS + seconds))
 while ((SECONDS < end)); do
